@@ -1,0 +1,1 @@
+//! How we hear: one file per outside system.

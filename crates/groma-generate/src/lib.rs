@@ -1,0 +1,1 @@
+//! A data center and its traffic, made from a seed.

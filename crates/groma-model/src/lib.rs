@@ -1,0 +1,21 @@
+//! What exists: kinds, entities, facts, units and time. Pure; everything else stands on it.
+//!
+//! Sources give [`Observation`]s in their own words (`kind`, `key`, named [`Raw`] attributes).
+//! The store reads them against the [`Schema`] and turns them into [`Fact`]s about typed attributes.
+//! What cannot be read becomes a [`Problem`], and the rest goes on.
+
+mod fact;
+mod kind;
+mod observation;
+mod time;
+mod units;
+mod value;
+
+pub use fact::{Fact, Source, Version};
+pub use kind::{
+    Attribute, AttributeIndex, EntityRef, Kind, KindId, Schema, SchemaError, ValueType,
+};
+pub use observation::{Decoded, Observation, Problem, Raw};
+pub use time::{Interval, Timestamp, TimestampError};
+pub use units::{format_bytes, format_count};
+pub use value::{Value, ValueError};

@@ -1,0 +1,1 @@
+//! What is asked: databases, tables and functions on the SQL engine.

@@ -1,0 +1,1 @@
+//! The loop and the doors: durable log, PostgreSQL wire.
