@@ -1,1 +1,106 @@
 //! How we hear: one file per outside system.
+//!
+//! ```text
+//! a file or a folder --discover--> inputs, each with the importer that knows its form
+//! input --decode--> Heard (facts, messages, problems), a batch at a time
+//! ```
+//!
+//! To add an importer: one file with a `pub(crate) static IMPORTER`, and its line in [`TOPOLOGY`] or [`TRACES`].
+//! Decoding never fails as a whole. What cannot be read becomes a [`Problem`] and the rest goes on;
+//! memory is bounded by [`lines::LINE_LENGTH_MAX`] for lines and by [`whole::FILE_SIZE_MAX`] for files
+//! that make sense only as a whole.
+
+use std::path::{Path, PathBuf};
+
+use groma_model::{Decoded, Observation, Problem, Timestamp};
+use groma_trace::MessageRecord;
+
+pub mod lines;
+pub mod whole;
+
+mod discover;
+
+pub use discover::{DiscoverError, Discovered, discover};
+
+/// Importers of what the data center consists of, in the order in which they are asked.
+pub static TOPOLOGY: &[&Importer] = &[];
+
+/// Importers of messages and spans, in the order in which they are asked, after [`TOPOLOGY`].
+pub static TRACES: &[&Importer] = &[];
+
+/// All importers.
+pub fn importers() -> impl Iterator<Item = &'static Importer> {
+    TOPOLOGY.iter().chain(TRACES).copied()
+}
+
+/// Something that reads one form of input.
+pub struct Importer {
+    /// Short name, lower case; the first part of a source's name.
+    pub name: &'static str,
+    /// One sentence for the manual.
+    pub doc: &'static str,
+    /// Which files make one input.
+    pub takes: Takes,
+    /// Whether a file is of this form, from its path and its first [`FIRST_BYTES_MAX`] bytes.
+    pub recognises: fn(&Path, &[u8]) -> bool,
+    /// Reads an input and gives what it heard, batch by batch. The time is that of the observation
+    /// where the input itself does not say when it was made.
+    pub decode: fn(&Input, Timestamp, &mut dyn FnMut(Heard)),
+}
+
+/// Which files make one input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Each file for itself.
+    File,
+    /// All files of this form in one folder together, since they only make sense together.
+    Folder,
+}
+
+/// How many bytes of a file an importer sees to recognise it.
+pub const FIRST_BYTES_MAX: usize = 4096;
+
+/// One thing to read.
+#[derive(Clone)]
+pub struct Input {
+    /// Who reads it.
+    pub importer: &'static Importer,
+    /// Name of the source for the facts: importer and file or folder, such as `suzieq:eos`.
+    pub source: String,
+    /// Its files, sorted; one for [`Takes::File`].
+    pub paths: Vec<PathBuf>,
+}
+
+impl Input {
+    /// Reads it, calling `sink` with each batch. Cost: once over the files.
+    pub fn decode(&self, observed_at: Timestamp, sink: &mut dyn FnMut(Heard)) {
+        (self.importer.decode)(self, observed_at, sink);
+    }
+}
+
+/// A batch of what an importer heard.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Heard {
+    /// Facts for the model.
+    pub observations: Vec<Observation>,
+    /// Records of the message log.
+    pub messages: Vec<MessageRecord>,
+    /// What could not be understood.
+    pub problems: Vec<Problem>,
+}
+
+/// How many observations or messages an importer gathers before it gives a batch.
+pub const BATCH_LENGTH: usize = 8192;
+
+impl From<Decoded> for Heard {
+    fn from(decoded: Decoded) -> Heard {
+        let Decoded { observations, problems } = decoded;
+        Heard { observations, messages: Vec::new(), problems }
+    }
+}
+
+impl From<Problem> for Heard {
+    fn from(problem: Problem) -> Heard {
+        Heard { problems: vec![problem], ..Heard::default() }
+    }
+}
