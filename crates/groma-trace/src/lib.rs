@@ -2,4 +2,4 @@
 
 mod message;
 
-pub use message::{Direction, MessageBatch, MessageRecord};
+pub use message::{Direction, MessageBatch, MessageRecord, NameIndex};

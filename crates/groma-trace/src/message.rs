@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use groma_model::Timestamp;
+use rustc_hash::FxHashMap;
 
 /// One record of the message log, as decoders give it.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +83,16 @@ pub struct MessageBatch {
     pub status: Vec<i32>,
     /// [`MessageBatch::FLAG_SENT`] and [`MessageBatch::FLAG_REPLY`].
     pub flags: Vec<u8>,
+    /// Finds a name again; follows `names` by itself.
+    pub index: NameIndex,
+}
+
+/// Where a name stands in [`MessageBatch::names`].
+#[derive(Debug, Clone, Default)]
+pub struct NameIndex {
+    places: FxHashMap<Arc<str>, u32>,
+    /// How many of the batch's names are in `places`.
+    known: usize,
 }
 
 impl MessageBatch {
@@ -106,5 +117,66 @@ impl MessageBatch {
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.time.is_empty()
+    }
+    /// Appends a record. A size too large for the column becomes the largest that fits.
+    pub fn push(&mut self, record: &MessageRecord) {
+        let process = self.name(&record.process);
+        let peer = self.name(&record.peer);
+        let service = record.service.as_ref().map_or(Self::NAME_NONE, |name| self.name(name));
+        self.time.push(record.time.map_or(Self::TIME_UNKNOWN, |time| time.0));
+        self.process.push(process);
+        self.peer.push(peer);
+        self.service.push(service);
+        self.message.push(record.message);
+        self.parent_message.push(record.parent_message);
+        self.tree.push(record.tree);
+        self.transaction.push(record.transaction);
+        self.parent_transaction.push(record.parent_transaction);
+        self.session.push(record.session);
+        self.bytes.push(record.bytes.map_or(Self::BYTES_UNKNOWN, Self::bytes_kept));
+        self.status.push(record.status.unwrap_or(Self::STATUS_UNKNOWN));
+        let sent = if record.direction == Direction::Send { Self::FLAG_SENT } else { 0 };
+        let reply = if record.reply { Self::FLAG_REPLY } else { 0 };
+        self.flags.push(sent | reply);
+    }
+
+    /// The index of `name` in `names`, which grows if it is new.
+    pub fn name(&mut self, name: &Arc<str>) -> u32 {
+        let NameIndex { places, known } = &mut self.index;
+        if self.names.len() < *known {
+            places.clear();
+            *known = 0;
+        }
+        for (place, name) in self.names.iter().enumerate().skip(*known) {
+            places.entry(name.clone()).or_insert(place as u32);
+        }
+        let place = *places.entry(name.clone()).or_insert_with(|| {
+            self.names.push(name.clone());
+            self.names.len() as u32 - 1
+        });
+        *known = self.names.len();
+        place
+    }
+
+    /// A size as the column keeps it.
+    pub fn bytes_kept(bytes: u64) -> u32 {
+        bytes.min(u64::from(Self::BYTES_UNKNOWN) - 1) as u32
+    }
+
+    /// Forgets the records, keeps the names.
+    pub fn clear_records(&mut self) {
+        self.time.clear();
+        self.process.clear();
+        self.peer.clear();
+        self.service.clear();
+        self.message.clear();
+        self.parent_message.clear();
+        self.tree.clear();
+        self.transaction.clear();
+        self.parent_transaction.clear();
+        self.session.clear();
+        self.bytes.clear();
+        self.status.clear();
+        self.flags.clear();
     }
 }
