@@ -1,18 +1,31 @@
-//! What changed: facts reconciled into immutable snapshots, one per version. Pure.
+//! What changed: facts reconciled into immutable snapshots, one per version; forks; durability. Pure.
 //!
 //! ```text
-//! Observation --identify--> Change --Snapshot::apply--> next Snapshot
+//! Observation --identify--> Change --World::commit--> Journal, then Snapshot::apply --> Database
 //! ```
 //!
 //! A [`Snapshot`] shares all that did not change with the one before, so that a fork costs nothing
-//! to make and [`Snapshot::diff`] looks only at what differs.
+//! to make and [`Snapshot::diff`] looks only at what differs. A [`World`] holds all databases of a
+//! store over one [`Journal`]; a [`Database`] is a snapshot with its sources, problems and history.
 
 mod change;
+mod codec;
+mod database;
 mod entity;
+mod error;
 mod identify;
+mod journal;
 mod snapshot;
+mod world;
 
 pub use change::Change;
+pub use database::{
+    COMMITS_KEPT_MAX, CommitRow, Database, PROBLEMS_KEPT_MAX, ProblemRow, Segment, SegmentRow,
+    SourceRow, Template,
+};
 pub use entity::Entity;
+pub use error::StoreError;
 pub use identify::identify;
+pub use journal::{Journal, JournalError, MemoryJournal};
 pub use snapshot::{Difference, Snapshot};
+pub use world::{Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, NAME_BYTES_MAX, World};

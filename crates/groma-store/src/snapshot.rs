@@ -48,6 +48,11 @@ impl Snapshot {
         self.entities[usize::from(kind.0)].values()
     }
 
+    /// All entities, in the order of kinds and keys.
+    pub fn all_entities(&self) -> impl Iterator<Item = &Arc<Entity>> {
+        self.entities.iter().flat_map(OrdMap::values)
+    }
+
     /// How many entities of a kind there are.
     pub fn count(&self, kind: KindId) -> usize {
         self.entities[usize::from(kind.0)].len()

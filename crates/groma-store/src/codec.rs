@@ -1,0 +1,89 @@
+//! Entries of the journal as bytes: written by hand, so that what is on disk changes only on purpose.
+//!
+//! ```text
+//! entry   = format (1 byte), texts, kinds, stamps, body, checksum (8 bytes)
+//! texts   = count, then each: length, UTF-8         every text is written once
+//! kinds   = count, then each: name, attribute names so that a schema may change its order
+//! stamps  = count, then each: source, observed_at, heard_at, valid from, valid to
+//! ```
+//!
+//! Numbers are LEB128, signed ones zigzag; times have 8 bytes. Texts, kinds and stamps are meant by
+//! their place in the tables. A reader never trusts a count further than the bytes that are left.
+
+mod bytes;
+mod read;
+mod write;
+
+use std::sync::Arc;
+
+use groma_model::{Problem, Timestamp, Version};
+
+use crate::Commit;
+
+pub(crate) use read::decode;
+pub(crate) use write::encode;
+
+/// The first byte of an entry.
+const FORMAT: u8 = 1;
+
+/// One entry of the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Entry {
+    Commit {
+        database: Arc<str>,
+        version: Version,
+        commit: Commit,
+        /// Problems beyond those in `commit`.
+        problems_not_kept: u64,
+    },
+    Fork {
+        name: Arc<str>,
+        template: Arc<str>,
+        created_at: Timestamp,
+    },
+    Drop {
+        name: Arc<str>,
+    },
+}
+
+/// Changes of an entry that do not fit the schema of today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SetAside {
+    /// Kind, or kind and attribute.
+    what: String,
+    count: u64,
+}
+
+impl SetAside {
+    pub(crate) fn problem(&self) -> Problem {
+        let reason = format!(
+            "{} changes were set aside: the schema no longer has this, or not with such values",
+            self.count
+        );
+        Problem::new(&*self.what, "", reason)
+    }
+}
+
+mod tag {
+    pub(super) const COMMIT: u8 = 1;
+    pub(super) const FORK: u8 = 2;
+    pub(super) const DROP: u8 = 3;
+
+    pub(super) const EXISTS: u8 = 1;
+    pub(super) const ASSERT: u8 = 2;
+    pub(super) const REMOVE: u8 = 3;
+    /// Added to the tag of a change about the same entity as the one before.
+    pub(super) const SAME_ENTITY: u8 = 0x80;
+
+    pub(super) const NONE: u8 = 0;
+    pub(super) const TEXT: u8 = 1;
+    pub(super) const INTEGER: u8 = 2;
+    pub(super) const FLOAT: u8 = 3;
+    pub(super) const FALSE: u8 = 4;
+    pub(super) const TRUE: u8 = 5;
+    pub(super) const TIMESTAMP: u8 = 6;
+    pub(super) const TEXTS: u8 = 7;
+    pub(super) const INTEGERS: u8 = 8;
+    pub(super) const REFERENCE: u8 = 9;
+    pub(super) const REFERENCES: u8 = 10;
+}

@@ -1,0 +1,100 @@
+//! What can be wrong with a request to the store.
+
+use std::sync::Arc;
+
+use crate::JournalError;
+
+/// A request to the store could not be served. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No database of this name.
+    #[error("no database named \"{name}\"")]
+    NoDatabase {
+        /// What was asked for.
+        name: String,
+        /// Some that are there.
+        known: Vec<Arc<str>>,
+    },
+    /// A database of this name is there already.
+    #[error("there is already a database named \"{name}\"")]
+    DatabaseExists {
+        /// The name.
+        name: String,
+    },
+    /// The name cannot be one of a database.
+    #[error("\"{name}\" cannot be the name of a database: {reason}")]
+    BadName {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// `live` is what the sources say; it cannot be dropped.
+    #[error("the database \"live\" cannot be dropped")]
+    LiveStays,
+    /// As many databases as there may be.
+    #[error("there are {count} databases, as many as there may be")]
+    TooManyDatabases {
+        /// How many.
+        count: usize,
+    },
+    /// A commit is larger than one entry of the journal may be.
+    #[error("a commit of {size_bytes} bytes is larger than {max_bytes}")]
+    TooLarge {
+        /// Size of the commit.
+        size_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// A change names a kind or attribute by a number that the schema does not have.
+    #[error("a change is about {what}, which the schema does not have")]
+    NotInSchema {
+        /// The kind or attribute, by number.
+        what: String,
+    },
+    /// An acknowledged entry of the journal cannot be read.
+    #[error("entry {sequence} of the journal cannot be read: {reason}")]
+    Damaged {
+        /// Which entry.
+        sequence: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An earlier append failed, so that nobody knows what the journal holds.
+    #[error("the store takes no more commits since one could not be made durable: {reason}")]
+    ReadOnly {
+        /// The earlier failure.
+        reason: String,
+    },
+    /// The journal failed.
+    #[error("the journal could not be used")]
+    Journal(#[from] JournalError),
+}
+
+impl StoreError {
+    /// What to try, as one sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            StoreError::NoDatabase { known, .. } => {
+                Some(format!("There are: {}.", known.join(", ")))
+            }
+            StoreError::DatabaseExists { name } => {
+                Some(format!("Choose another name, or drop it first: DROP DATABASE {name}."))
+            }
+            StoreError::BadName { .. } => {
+                Some("Take letters, digits, - and _, at most 63 bytes.".into())
+            }
+            StoreError::LiveStays => Some("Delete rows from it, or drop a fork.".into()),
+            StoreError::TooManyDatabases { .. } => Some("Drop forks that are not needed.".into()),
+            StoreError::TooLarge { .. } => Some("Commit the changes in several parts.".into()),
+            StoreError::NotInSchema { .. } => None,
+            StoreError::Damaged { .. } => Some(
+                "Restore the file from a copy; keep the damaged one, it may hold the rest.".into(),
+            ),
+            StoreError::ReadOnly { .. } => Some(
+                "Questions are still answered; free space or mend the disk, then restart.".into(),
+            ),
+            StoreError::Journal(error) => error.hint(),
+        }
+    }
+}
