@@ -1,0 +1,233 @@
+//! Cumulative distributions: which share of the things is at most so large.
+
+use plotters::prelude::DrawingBackend;
+
+use super::canvas::{Anchor, Canvas, Unit, text_width};
+use super::palette::{GRID, INK, MUTED, category};
+
+/// Curves of `share at most x` over x.
+#[derive(Debug, Clone)]
+pub(crate) struct Cdf {
+    /// What is shown.
+    pub(crate) title: String,
+    /// What x is, without its unit.
+    pub(crate) x_label: String,
+    /// Unit of x.
+    pub(crate) x_unit: Unit,
+    /// Whether x is drawn in decades. Points at or below zero are then left out.
+    pub(crate) log_x: bool,
+    /// The curves.
+    pub(crate) series: Vec<Series>,
+    /// Places on the x axis whose share is written into the figure.
+    pub(crate) marks: Vec<f64>,
+}
+
+/// One curve.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    /// Name in the legend.
+    pub(crate) name: String,
+    /// (x, share of the things at most x), x ascending, shares from 0 to 1.
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 460.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = WIDTH - 28.0;
+const TOP: f64 = 88.0;
+const BOTTOM: f64 = HEIGHT - 62.0;
+/// Points of a curve that can be told apart; more are thinned out.
+const POINTS_MAX: usize = 2_000;
+
+impl Cdf {
+    pub(super) fn size(&self) -> (u32, u32) {
+        (WIDTH as u32, HEIGHT as u32)
+    }
+
+    pub(super) fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> anyhow::Result<()>
+    where
+        DB::ErrorType: 'static,
+    {
+        canvas.clear()?;
+        canvas.text(&self.title, (LEFT, 26.0), Anchor::Left, 18.0, INK)?;
+        self.draw_legend(canvas)?;
+        let Some(scale) = Scale::over(&self.series, self.log_x) else {
+            return canvas.text(
+                "no data",
+                ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0),
+                Anchor::Middle,
+                14.0,
+                MUTED,
+            );
+        };
+        self.draw_axes(canvas, &scale)?;
+        for (index, series) in self.series.iter().enumerate() {
+            canvas.line(&scale.curve(series), 2.25, category(index))?;
+        }
+        self.draw_marks(canvas, &scale)
+    }
+
+    fn draw_legend<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> anyhow::Result<()>
+    where
+        DB::ErrorType: 'static,
+    {
+        let mut x = LEFT;
+        for (index, series) in self.series.iter().enumerate() {
+            canvas.line(&[(x, 56.0), (x + 22.0, 56.0)], 3.0, category(index))?;
+            canvas.text(&series.name, (x + 29.0, 56.0), Anchor::Left, 13.0, INK)?;
+            x += 29.0 + text_width(&series.name, 13.0) + 24.0;
+        }
+        Ok(())
+    }
+
+    fn draw_axes<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        scale: &Scale,
+    ) -> anyhow::Result<()>
+    where
+        DB::ErrorType: 'static,
+    {
+        for percent in [0, 20, 40, 60, 80, 100] {
+            let y = scale.y(f64::from(percent) / 100.0);
+            canvas.line(&[(LEFT, y), (RIGHT, y)], 1.0, GRID)?;
+            let label = format!("{percent} %");
+            canvas.text(&label, (LEFT - 9.0, y), Anchor::Right, 12.0, MUTED)?;
+        }
+        for tick in scale.ticks() {
+            let x = scale.x(tick);
+            canvas.line(&[(x, TOP), (x, BOTTOM)], 1.0, GRID)?;
+            let label = self.x_unit.print_tick(tick);
+            canvas.text(&label, (x, BOTTOM + 15.0), Anchor::Middle, 12.0, MUTED)?;
+        }
+        canvas.line(&[(LEFT, BOTTOM), (RIGHT, BOTTOM)], 1.5, INK)?;
+        let log = if self.log_x { " (logarithmic)" } else { "" };
+        let label = format!("{}{log}", self.x_label);
+        canvas.text(&label, ((LEFT + RIGHT) / 2.0, BOTTOM + 42.0), Anchor::Middle, 13.0, INK)?;
+        canvas.text_upwards("share at most x", (18.0, (TOP + BOTTOM) / 2.0), 13.0, INK)
+    }
+
+    /// A dashed line at each mark, with the share that each curve has there.
+    fn draw_marks<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        scale: &Scale,
+    ) -> anyhow::Result<()>
+    where
+        DB::ErrorType: 'static,
+    {
+        for mark in self.marks.iter().copied().filter(|mark| scale.holds(*mark)) {
+            let x = scale.x(mark);
+            let mut y = TOP;
+            while y < BOTTOM {
+                canvas.line(&[(x, y), (x, (y + 4.0).min(BOTTOM))], 1.0, MUTED)?;
+                y += 8.0;
+            }
+            let width = |text: &str| text_width(text, 12.0);
+            for (index, series) in self.series.iter().enumerate() {
+                let share = share_at(&series.points, mark) * 100.0;
+                let decimals = if share > 99.0 || share < 1.0 { 2 } else { 1 };
+                let text = format!("{share:.decimals$} % ≤ {}", self.x_unit.print_tick(mark));
+                let y = BOTTOM - 18.0 - 19.0 * (self.series.len() - 1 - index) as f64;
+                let fits = x + 20.0 + width(&text) < RIGHT;
+                let left = if fits { x + 18.0 } else { x - 10.0 - width(&text) };
+                canvas.fill((left - 11.0, y - 4.0), (left - 3.0, y + 4.0), category(index))?;
+                canvas.text(&text, (left, y), Anchor::Left, 12.0, INK)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Share of the things at most `x`.
+fn share_at(points: &[(f64, f64)], x: f64) -> f64 {
+    let below = points.partition_point(|(at, _)| *at <= x);
+    below.checked_sub(1).map_or(0.0, |last| points[last].1)
+}
+
+/// Where a value lies on the paper.
+struct Scale {
+    from: f64,
+    to: f64,
+    log: bool,
+}
+
+impl Scale {
+    /// Over all points; `None` if there is none that can be shown.
+    fn over(series: &[Series], log: bool) -> Option<Scale> {
+        let shown = |x: &f64| x.is_finite() && (!log || *x > 0.0);
+        let all = series.iter().flat_map(|series| series.points.iter().map(|(x, _)| *x));
+        let (low, high) = all
+            .filter(shown)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        if low > high {
+            return None;
+        }
+        Some(if log {
+            let (from, to) = (low.log10().floor(), high.log10().ceil());
+            Scale { from, to: to.max(from + 1.0), log }
+        } else {
+            let from = low.min(0.0);
+            Scale { from, to: if high > from { high } else { from + 1.0 }, log }
+        })
+    }
+
+    fn place(&self, x: f64) -> f64 {
+        let x = if self.log { x.log10() } else { x };
+        (x - self.from) / (self.to - self.from)
+    }
+
+    fn x(&self, x: f64) -> f64 {
+        LEFT + self.place(x) * (RIGHT - LEFT)
+    }
+
+    fn y(&self, share: f64) -> f64 {
+        BOTTOM - share.clamp(0.0, 1.0) * (BOTTOM - TOP)
+    }
+
+    fn holds(&self, x: f64) -> bool {
+        (!self.log || x > 0.0) && (0.0..=1.0).contains(&self.place(x))
+    }
+
+    /// Decades, at most about ten of them, or five even steps.
+    fn ticks(&self) -> Vec<f64> {
+        if self.log {
+            let decades = (self.to - self.from) as usize;
+            let step = decades.div_ceil(10).max(1);
+            (0..=decades).step_by(step).map(|i| 10f64.powf(self.from + i as f64)).collect()
+        } else {
+            let step = round_step((self.to - self.from) / 5.0);
+            let first = (self.from / step).ceil() as i64;
+            let last = (self.to / step).floor() as i64;
+            (first..=last).map(|i| i as f64 * step).collect()
+        }
+    }
+
+    /// The curve as steps, from the left edge to the right one.
+    fn curve(&self, series: &Series) -> Vec<(f64, f64)> {
+        let points = &series.points;
+        let every = points.len().div_ceil(POINTS_MAX).max(1);
+        let mut share = 0.0;
+        let mut curve = vec![(LEFT, self.y(0.0))];
+        for (index, (x, reached)) in points.iter().enumerate() {
+            if !x.is_finite() || (self.log && *x <= 0.0) {
+                share = *reached;
+                curve = vec![(LEFT, self.y(share))];
+            } else if index % every == 0 || index + 1 == points.len() {
+                curve.push((self.x(*x), self.y(share)));
+                curve.push((self.x(*x), self.y(*reached)));
+                share = *reached;
+            }
+        }
+        curve.push((RIGHT, self.y(share)));
+        curve
+    }
+}
+
+/// The next larger of 1, 2 and 5 times a power of ten.
+pub(super) fn round_step(step: f64) -> f64 {
+    let power = 10f64.powf(step.log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= step * 0.999);
+    factor.unwrap_or(10.0) * power
+}
