@@ -79,15 +79,17 @@ pub(super) enum Anchor {
 pub(super) struct Canvas<'a, DB: DrawingBackend> {
     root: &'a DrawingArea<DB, Shift>,
     scale: f64,
+    text_drop: f64,
 }
 
 impl<'a, DB: DrawingBackend> Canvas<'a, DB>
 where
     DB::ErrorType: 'static,
 {
-    /// Paper over `root`, with `scale` backend pixels per point.
-    pub(super) fn new(root: &'a DrawingArea<DB, Shift>, scale: f64) -> Self {
-        Canvas { root, scale }
+    /// Paper over `root`, with `scale` backend pixels per point. Backends do not agree on the middle
+    /// of a text: `text_drop` lowers it, as a part of its size.
+    pub(super) fn new(root: &'a DrawingArea<DB, Shift>, scale: f64, text_drop: f64) -> Self {
+        Canvas { root, scale, text_drop }
     }
 
     /// Paints everything white.
@@ -129,7 +131,8 @@ where
         color: RGBColor,
     ) -> anyhow::Result<()> {
         let style = self.style(size, &color).pos(position(anchor));
-        self.root.draw_text(text, &style, self.pixel(at)).context("writing a text")
+        let at = self.pixel((at.0, at.1 + self.text_drop * size));
+        self.root.draw_text(&drawable(text), &style, at).context("writing a text")
     }
 
     /// A text that reads upwards, its centre at the position.
@@ -142,7 +145,8 @@ where
     ) -> anyhow::Result<()> {
         let style = self.style(size, &color).pos(position(Anchor::Middle));
         let style = style.transform(FontTransform::Rotate270);
-        self.root.draw_text(text, &style, self.pixel(at)).context("writing a text")
+        let at = self.pixel((at.0 + self.text_drop * size, at.1));
+        self.root.draw_text(&drawable(text), &style, at).context("writing a text")
     }
 
     fn style<'s>(&self, size: f64, color: &'s RGBColor) -> TextStyle<'s> {
@@ -163,12 +167,17 @@ fn position(anchor: Anchor) -> Pos {
     Pos::new(horizontal, VPos::Center)
 }
 
+/// The text without the one character that we like and the font lacks.
+fn drawable(text: &str) -> String {
+    text.replace('→', " › ")
+}
+
 /// Width of a text in points.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
     // Measured large, since the charting crate rounds to whole pixels.
     const MEASURED_AT: f64 = 100.0;
     let font = (FAMILY, MEASURED_AT * LINE_HEIGHT).into_font();
-    let width = font.layout_box(text).map_or(0, |((x0, _), (x1, _))| x1 - x0);
+    let width = font.layout_box(&drawable(text)).map_or(0, |((x0, _), (x1, _))| x1 - x0);
     f64::from(width) * size / MEASURED_AT
 }
 

@@ -34,11 +34,13 @@ pub(crate) struct Series {
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 460.0;
 const LEFT: f64 = 72.0;
-const RIGHT: f64 = WIDTH - 28.0;
+const RIGHT: f64 = WIDTH - 40.0;
 const TOP: f64 = 88.0;
 const BOTTOM: f64 = HEIGHT - 62.0;
 /// Points of a curve that can be told apart; more are thinned out.
 const POINTS_MAX: usize = 2_000;
+/// Up to so many points the steps of a curve can be seen; above, they would only look rough.
+const STEPS_MAX: usize = 200;
 
 impl Cdf {
     pub(super) fn size(&self) -> (u32, u32) {
@@ -204,7 +206,7 @@ impl Scale {
         }
     }
 
-    /// The curve as steps, from the left edge to the right one.
+    /// The curve, from the left edge to the right one.
     fn curve(&self, series: &Series) -> Vec<(f64, f64)> {
         let points = &series.points;
         let every = points.len().div_ceil(POINTS_MAX).max(1);
@@ -215,7 +217,9 @@ impl Scale {
                 share = *reached;
                 curve = vec![(LEFT, self.y(share))];
             } else if index % every == 0 || index + 1 == points.len() {
-                curve.push((self.x(*x), self.y(share)));
+                if points.len() <= STEPS_MAX {
+                    curve.push((self.x(*x), self.y(share)));
+                }
                 curve.push((self.x(*x), self.y(*reached)));
                 share = *reached;
             }

@@ -60,7 +60,7 @@ const SIDE: usize = 400;
 /// More things on a side are drawn several to a point, their amounts added.
 const THINGS_MAX: usize = 800;
 /// Colours between the least and the most.
-const SHADES: u32 = 40;
+const SHADES: u32 = 32;
 /// Decades shown; what is smaller than the most by more is drawn as the least.
 const DECADES_MAX: f64 = 6.0;
 const LABEL_SIZE: f64 = 11.0;
@@ -186,14 +186,10 @@ impl HeatMaps {
             let y = TOP + height - f64::from(shade + 1) * step;
             canvas.fill((x, y), (x + 16.0, y + step + 0.5), shade_color(shade))?;
         }
-        let mut tick = scale.least.log10().ceil();
-        while tick <= scale.most.log10() {
-            let amount = 10f64.powf(tick);
+        for (amount, printed) in scale.ticks(self.unit, height) {
             let y = TOP + height * (1.0 - scale.place(amount));
             canvas.line(&[(x + 16.0, y), (x + 20.0, y)], 1.0, MUTED)?;
-            let text = self.unit.print_tick(amount);
-            canvas.text(&text, (x + 25.0, y), Anchor::Left, LABEL_SIZE, MUTED)?;
-            tick += 1.0;
+            canvas.text(&printed, (x + 25.0, y), Anchor::Left, LABEL_SIZE, MUTED)?;
         }
         let y = TOP + height + 18.0;
         canvas.text("white: none", (x, y), Anchor::Left, LABEL_SIZE, MUTED)
@@ -375,10 +371,26 @@ impl ColorScale {
         let (least, most) = amounts.fold((f64::INFINITY, 0.0f64), |(low, high), amount| {
             (low.min(amount), high.max(amount))
         });
-        (most > 0.0).then(|| {
-            let least = least.max(most / 10f64.powf(DECADES_MAX)).log10().floor();
-            ColorScale { least: 10f64.powf(least), most }
-        })
+        let least = least.max(most / 10f64.powf(DECADES_MAX));
+        (most > 0.0).then_some(ColorScale { least, most })
+    }
+
+    /// The least and the most, and the decades between them that do not touch these.
+    fn ticks(&self, unit: Unit, height: f64) -> Vec<(f64, String)> {
+        let mut ticks = vec![(self.most, unit.print(self.most))];
+        if self.least < self.most {
+            ticks.push((self.least, unit.print(self.least)));
+        }
+        let room = (LABEL_SIZE + 4.0) / height;
+        let mut decade = self.least.log10().ceil();
+        while decade < self.most.log10() {
+            let amount = 10f64.powf(decade);
+            if (room..=1.0 - room).contains(&self.place(amount)) {
+                ticks.push((amount, unit.print_tick(amount)));
+            }
+            decade += 1.0;
+        }
+        ticks
     }
 
     /// 0 at the least, 1 at the most.

@@ -31,6 +31,8 @@ use canvas::Canvas;
 
 /// Pixels of the PNG per point of the figure.
 const PNG_SCALE: f64 = 2.0;
+/// The bitmap backend writes texts so much of their size too high.
+const PNG_TEXT_DROP: f64 = 0.16;
 /// Steps of an SVG coordinate per point, so that curves are smooth.
 const SVG_SCALE: f64 = 4.0;
 
@@ -70,13 +72,16 @@ impl Figure {
         let mut text = String::new();
         {
             let root = SVGBackend::with_string(&mut text, (wide, high)).into_drawing_area();
-            self.draw(&Canvas::new(&root, SVG_SCALE)).context("drawing a figure")?;
+            self.draw(&Canvas::new(&root, SVG_SCALE, 0.0)).context("drawing a figure")?;
             root.present().context("drawing a figure")?;
         }
         // It was drawn four times as large; show it at its own size.
         let drawn = format!("width=\"{wide}\" height=\"{high}\"");
         let shown = format!("width=\"{width}\" height=\"{height}\"");
-        Ok(text.replacen(&drawn, &shown, 1).replace(" opacity=\"1\"", ""))
+        Ok(text
+            .replacen(&drawn, &shown, 1)
+            .replace(" opacity=\"1\"", "")
+            .replace(" stroke=\"none\"", ""))
     }
 
     fn write_png(&self, path: &Path) -> anyhow::Result<()> {
@@ -85,7 +90,7 @@ impl Figure {
         let size = (scaled(width, PNG_SCALE), scaled(height, PNG_SCALE));
         let writing = || format!("writing {}", path.display());
         let root = BitMapBackend::new(path, size).into_drawing_area();
-        self.draw(&Canvas::new(&root, PNG_SCALE)).with_context(writing)?;
+        self.draw(&Canvas::new(&root, PNG_SCALE, PNG_TEXT_DROP)).with_context(writing)?;
         root.present().with_context(writing)
     }
 
