@@ -27,5 +27,5 @@ pub use entity::Entity;
 pub use error::StoreError;
 pub use identify::identify;
 pub use journal::{Journal, JournalError, MemoryJournal};
-pub use snapshot::{Difference, Snapshot};
+pub use snapshot::{Conflict, Difference, FactRow, Snapshot};
 pub use world::{Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, NAME_BYTES_MAX, World};

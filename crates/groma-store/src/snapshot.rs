@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use groma_model::{EntityRef, Kind, KindId, Schema, Version};
+use groma_model::{AttributeIndex, EntityRef, Fact, Kind, KindId, Schema, Timestamp, Version};
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
@@ -13,6 +13,7 @@ use crate::{Change, Entity};
 pub struct Snapshot {
     schema: Arc<Schema>,
     version: Version,
+    fact_count: u64,
     /// By kind number, then by key.
     entities: Arc<Vec<OrdMap<Arc<str>, Arc<Entity>>>>,
 }
@@ -26,11 +27,35 @@ pub struct Difference {
     pub after: Option<Arc<Entity>>,
 }
 
+/// One fact among all of a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct FactRow<'a> {
+    /// The entity it is about.
+    pub entity: &'a EntityRef,
+    /// Which attribute of its kind.
+    pub attribute: AttributeIndex,
+    /// What was said.
+    pub fact: &'a Fact,
+    /// Whether it is the one believed now; see [`Entity::fact_at`].
+    pub chosen: bool,
+}
+
+/// Sources that believe different things of one attribute.
+#[derive(Debug, Clone)]
+pub struct Conflict<'a> {
+    /// The entity.
+    pub entity: &'a Arc<Entity>,
+    /// Which attribute of its kind.
+    pub attribute: AttributeIndex,
+    /// What each source believes now, by source.
+    pub beliefs: Vec<&'a Fact>,
+}
+
 impl Snapshot {
     /// Nothing known, at version 0.
     pub fn empty(schema: Arc<Schema>) -> Snapshot {
         let entities = Arc::new(vec![OrdMap::new(); schema.kinds().len()]);
-        Snapshot { schema, version: Version(0), entities }
+        Snapshot { schema, version: Version(0), fact_count: 0, entities }
     }
 
     /// Its schema.
@@ -78,33 +103,49 @@ impl Snapshot {
         self.entities[usize::from(kind.0)].ptr_eq(&other.entities[usize::from(kind.0)])
     }
 
-    /// The next snapshot. Cost: O(changes · log entities).
+    /// How many facts there are.
+    pub fn fact_count(&self) -> u64 {
+        self.fact_count
+    }
+
+    /// Every fact of every source, in the order of kinds, keys, attributes and sources.
+    pub fn facts(&self) -> impl Iterator<Item = FactRow<'_>> {
+        self.all_entities().flat_map(|entity| {
+            (0..entity.attributes_end()).flat_map(move |attribute| {
+                let chosen = entity.fact_at(attribute, Timestamp::MAX);
+                entity.facts(attribute).iter().map(move |fact| FactRow {
+                    entity: entity.id(),
+                    attribute,
+                    fact,
+                    chosen: chosen.is_some_and(|chosen| std::ptr::eq(chosen, fact)),
+                })
+            })
+        })
+    }
+
+    /// Attributes of which sources believe different things now, with the belief of each.
+    /// Cost: O(facts).
+    pub fn conflicts(&self) -> impl Iterator<Item = Conflict<'_>> {
+        self.all_entities().flat_map(|entity| {
+            (0..entity.attributes_end()).filter_map(move |attribute| {
+                let beliefs = entity.conflict(attribute);
+                (!beliefs.is_empty()).then_some(Conflict { entity, attribute, beliefs })
+            })
+        })
+    }
+
+    /// The next snapshot. Cost: O(changes · log entities); changes about the same entity in a row
+    /// look it up once.
     #[must_use]
     pub fn apply(&self, changes: &[Change], version: Version) -> Snapshot {
         let mut next = self.clone();
         next.version = version;
         let kinds = Arc::make_mut(&mut next.entities);
-        for change in changes {
-            let id = change.entity();
-            let entities = &mut kinds[usize::from(id.kind.0)];
-            match change {
-                Change::Exists { .. } => {
-                    if !entities.contains_key(&id.key) {
-                        entities.insert(Arc::clone(&id.key), Arc::new(Entity::new(id.clone())));
-                    }
-                }
-                Change::Assert { attribute, fact, .. } => match entities.get_mut(&id.key) {
-                    Some(entity) => Arc::make_mut(entity).assert(*attribute, fact.clone()),
-                    None => {
-                        let mut entity = Entity::new(id.clone());
-                        entity.assert(*attribute, fact.clone());
-                        entities.insert(Arc::clone(&id.key), Arc::new(entity));
-                    }
-                },
-                Change::Remove { .. } => {
-                    entities.remove(&id.key);
-                }
-            }
+        for run in changes.chunk_by(|a, b| a.entity() == b.entity()) {
+            let Some(first) = run.first() else { continue };
+            let entities = &mut kinds[usize::from(first.entity().kind.0)];
+            let (lost, won) = apply_run(entities, first.entity(), run);
+            next.fact_count = next.fact_count + won - lost;
         }
         next
     }
@@ -131,6 +172,40 @@ impl Snapshot {
         }
         differences
     }
+}
+
+/// Applies changes that are all about `id`. Gives how many facts were lost and won.
+fn apply_run(
+    entities: &mut OrdMap<Arc<str>, Arc<Entity>>,
+    id: &EntityRef,
+    mut run: &[Change],
+) -> (u64, u64) {
+    let mut lost = 0;
+    // What comes before the last removal is gone with it.
+    if let Some(last) = run.iter().rposition(|change| matches!(change, Change::Remove { .. })) {
+        lost = entities.remove(&id.key).map_or(0, |entity| entity.fact_count());
+        run = &run[last + 1..];
+    }
+    if run.is_empty() {
+        return (lost as u64, 0);
+    }
+    let mut facts = (run.iter())
+        .filter_map(|change| match change {
+            Change::Assert { attribute, fact, .. } => Some((*attribute, fact)),
+            Change::Exists { .. } | Change::Remove { .. } => None,
+        })
+        .peekable();
+    // Hearing again that an entity exists must not copy its part of the tree.
+    if facts.peek().is_none() && entities.contains_key(&id.key) {
+        return (lost as u64, 0);
+    }
+    let entity =
+        (entities.entry(Arc::clone(&id.key))).or_insert_with(|| Arc::new(Entity::new(id.clone())));
+    let entity = Arc::make_mut(entity);
+    let held = entity.fact_count();
+    facts.for_each(|(attribute, fact)| entity.assert(attribute, fact));
+    entity.shrink();
+    (lost as u64, (entity.fact_count() - held) as u64)
 }
 
 #[cfg(test)]
