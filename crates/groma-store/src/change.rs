@@ -1,6 +1,10 @@
 //! The smallest steps of a commit.
 
+use std::sync::Arc;
+
 use groma_model::{AttributeIndex, EntityRef, Fact};
+
+use crate::{Difference, Entity, Snapshot};
 
 /// One step of a commit. Steps about different (entity, attribute, source) may come in any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,4 +39,42 @@ impl Change {
             | Change::Remove { entity } => entity,
         }
     }
+}
+
+/// Changes that make `from` into `to`, with the fewest facts. Cost: as [`Snapshot::diff`].
+pub fn changes_between(from: &Snapshot, to: &Snapshot) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for Difference { before, after } in from.diff(to) {
+        match (before, after) {
+            (Some(before), None) => changes.push(Change::Remove { entity: before.id().clone() }),
+            (None, Some(after)) => add(&after, &mut changes),
+            (Some(before), Some(after)) => update(&before, &after, &mut changes),
+            (None, None) => {}
+        }
+    }
+    changes
+}
+
+fn add(entity: &Entity, changes: &mut Vec<Change>) {
+    changes.push(Change::Exists { entity: entity.id().clone() });
+    changes.extend(entity.all_facts().map(|(attribute, fact)| assert(entity, attribute, fact)));
+}
+
+/// Facts can be added and replaced by later ones, but not taken back one by one.
+fn update(before: &Arc<Entity>, after: &Arc<Entity>, changes: &mut Vec<Change>) {
+    let mut reached = Entity::clone(before);
+    let differing: Vec<_> = (after.all_facts())
+        .filter(|(attribute, fact)| !before.facts(*attribute).contains(fact))
+        .collect();
+    differing.iter().for_each(|(attribute, fact)| reached.assert(*attribute, fact));
+    if reached == **after {
+        changes.extend(differing.iter().map(|(attribute, fact)| assert(after, *attribute, fact)));
+    } else {
+        changes.push(Change::Remove { entity: before.id().clone() });
+        add(after, changes);
+    }
+}
+
+fn assert(entity: &Entity, attribute: AttributeIndex, fact: &Fact) -> Change {
+    Change::Assert { entity: entity.id().clone(), attribute, fact: fact.clone() }
 }

@@ -9,6 +9,7 @@
 //! store over one [`Journal`]; a [`Database`] is a snapshot with its sources, problems and history.
 
 mod change;
+mod check;
 mod codec;
 mod database;
 mod entity;
@@ -18,7 +19,8 @@ mod journal;
 mod snapshot;
 mod world;
 
-pub use change::Change;
+pub use change::{Change, changes_between};
+pub use check::{CHECK_LISTED_MAX, check};
 pub use database::{
     COMMITS_KEPT_MAX, CommitRow, Database, PROBLEMS_KEPT_MAX, ProblemRow, Segment, SegmentRow,
     SourceRow, Template,
