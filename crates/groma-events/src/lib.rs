@@ -5,4 +5,5 @@ mod segment;
 mod write;
 
 pub use error::EventsError;
+pub use segment::schema as segment_schema;
 pub use write::{SegmentOptions, SegmentSummary, SegmentWriter};

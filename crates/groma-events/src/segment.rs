@@ -31,7 +31,7 @@ pub(crate) const DIRECTION_SEND: &str = "send";
 pub(crate) const DIRECTION_RECEIVE: &str = "receive";
 
 /// The schema of a segment.
-pub(crate) fn schema() -> SchemaRef {
+pub fn schema() -> SchemaRef {
     use column::*;
     let name = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     let time = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));

@@ -1,1 +1,35 @@
 //! What is asked: databases, tables and functions on the SQL engine.
+//!
+//! ```text
+//! text --statement--> what to do --session--> plan over pinned views --> rows
+//!                                    `--dml--> facts --> commit
+//! ```
+//!
+//! A [`View`] is one database at one version; a statement pins one per database that it names.
+//! A table is a file in `tables/`, a table function one in `functions/`; what both read and what
+//! costs more than a scan (network, trees, traffic) is derived once per version in `derive`.
+//! **Invariant:** nothing here but `dml` and the session's CREATE and DROP commits to the world.
+
+mod catalog;
+mod clock;
+mod derive;
+mod dml;
+mod engine;
+mod error;
+mod functions;
+mod kind_table;
+mod messages;
+mod pg;
+mod session;
+mod settings;
+mod statement;
+mod table;
+mod tables;
+mod view;
+
+pub use datafusion::common::ParamValues;
+pub use datafusion::execution::SendableRecordBatchStream;
+pub use engine::{Engine, EngineOptions, ImportReport, ImportedFile, Importer};
+pub use error::QueryError;
+pub use session::{Outcome, Prepared, Session};
+pub(crate) use view::View;

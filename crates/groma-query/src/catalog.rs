@@ -1,0 +1,152 @@
+//! Databases, schemas and tables as the SQL engine sees them, pinned for one statement.
+//!
+//! The first time that a statement names a database, its view is pinned; every later mention
+//! sees the same version. `pg_catalog` stands in the session's own database.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::datasource::TableType;
+use datafusion::error::{DataFusionError, Result};
+use groma_model::Kind;
+
+use crate::kind_table::KindTable;
+use crate::table::{RowsTable, Table};
+use crate::{Engine, QueryError, View, messages, tables};
+
+/// Name of the schema that holds PostgreSQL's own tables.
+pub(crate) const PG_CATALOG: &str = "pg_catalog";
+
+/// The databases that one statement has named so far, each at one version.
+pub(crate) struct Databases {
+    engine: Engine,
+    pinned: Mutex<HashMap<String, Arc<View>>>,
+    pg_catalog: Arc<dyn SchemaProvider>,
+}
+
+impl Databases {
+    pub(crate) fn new(engine: Engine, pg_catalog: Arc<dyn SchemaProvider>) -> Databases {
+        Databases { engine, pinned: Mutex::default(), pg_catalog }
+    }
+
+    /// The pinned view of a database.
+    pub(crate) fn view(&self, database: &str) -> Result<Arc<View>, QueryError> {
+        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = pinned.get(database) {
+            return Ok(Arc::clone(view));
+        }
+        let view = self.engine.view(database)?;
+        pinned.insert(database.to_owned(), Arc::clone(&view));
+        Ok(view)
+    }
+}
+
+impl fmt::Debug for Databases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Databases")
+    }
+}
+
+impl CatalogProviderList for Databases {
+    fn register_catalog(
+        &self,
+        _: String,
+        _: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        self.engine.databases().iter().map(|database| database.name().to_string()).collect()
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        let view = self.view(name).ok()?;
+        Some(Arc::new(Database { view, pg_catalog: Arc::clone(&self.pg_catalog) }))
+    }
+}
+
+#[derive(Debug)]
+struct Database {
+    view: Arc<View>,
+    pg_catalog: Arc<dyn SchemaProvider>,
+}
+
+impl CatalogProvider for Database {
+    fn schema_names(&self) -> Vec<String> {
+        schema_names(&self.view)
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        if name == PG_CATALOG {
+            return Some(Arc::clone(&self.pg_catalog));
+        }
+        let layer = Layer { view: Arc::clone(&self.view), name: name.to_owned() };
+        schema_names(&self.view).iter().any(|known| known == name).then(|| Arc::new(layer) as _)
+    }
+}
+
+/// The layers of the model, the derived schemas, and `public`, where table functions are at home.
+pub(crate) fn schema_names(view: &View) -> Vec<String> {
+    let layers = view.snapshot().schema().kinds().iter().map(|kind| kind.layer().to_owned());
+    let derived = tables::ALL.iter().map(|table| table.schema.to_owned());
+    let others = ["public".to_owned(), messages::SCHEMA.to_owned(), PG_CATALOG.to_owned()];
+    layers
+        .chain(derived)
+        .chain(others)
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+#[derive(Debug)]
+struct Layer {
+    view: Arc<View>,
+    name: String,
+}
+
+impl Layer {
+    fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.view.snapshot().schema().kinds().iter().filter(|kind| kind.layer() == self.name)
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &'static &'static Table> {
+        tables::ALL.iter().filter(|table| table.schema == self.name)
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for Layer {
+    fn table_names(&self) -> Vec<String> {
+        let kinds = self.kinds().map(|kind| (kind.noun().to_owned(), ()));
+        let tables = self.tables().map(|table| (table.name.to_owned(), ()));
+        let messages = (self.name == messages::SCHEMA).then(|| (messages::NAME.to_owned(), ()));
+        kinds.chain(tables).chain(messages).collect::<BTreeMap<_, _>>().into_keys().collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        if let Some(kind) = self.kinds().find(|kind| kind.noun() == name) {
+            return Ok(Some(Arc::new(KindTable::new(Arc::clone(&self.view), kind.id))));
+        }
+        if let Some(table) = self.tables().find(|table| table.name == name) {
+            let (view, rows) = (Arc::clone(&self.view), table.rows);
+            let rows = Arc::new(move |sheet: &mut _| rows(&view, sheet));
+            return Ok(Some(Arc::new(RowsTable::new(table.arrow_schema(), rows))));
+        }
+        if self.name == messages::SCHEMA && name == messages::NAME {
+            return messages::table(&self.view).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    async fn table_type(&self, _name: &str) -> Result<Option<TableType>> {
+        Ok(Some(TableType::Base))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|known| known == name)
+    }
+}

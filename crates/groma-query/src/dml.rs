@@ -1,0 +1,397 @@
+//! INSERT, UPDATE and DELETE on the tables of kinds: the rows are found by a SELECT over the same
+//! snapshot, become facts of the source `sql:<user>`, and are committed at once, all or nothing.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::{ParamValues, TableReference};
+use datafusion::dataframe::DataFrame;
+use datafusion::sql::sqlparser::ast::{
+    Assignment, AssignmentTarget, FromTable, ObjectName, Query, SetExpr, Statement as Ast,
+    TableFactor, TableObject, TableWithJoins,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use groma_model::{EntityRef, Fact, Interval, Kind, Raw, Schema, Timestamp, Value};
+use groma_store::{Change, Commit, Snapshot};
+
+use crate::kind_table::{ID, kind_columns};
+use crate::session::Scope;
+use crate::{QueryError, Session};
+
+/// A statement that writes, read from its text.
+pub(crate) struct Write {
+    verb: Verb,
+    table: TableReference,
+    /// The SELECT whose rows are written: the id first, then the columns of `columns`.
+    select: String,
+    /// Columns that the rows have; `None`: those of the table, in its order (INSERT without a list).
+    columns: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// Rows that one statement may write, so that a slip does not fill the memory.
+const ROWS_WRITTEN_MAX: usize = 5_000_000;
+
+impl Write {
+    /// Reads INSERT, UPDATE or DELETE; says what of it is not offered.
+    pub(crate) fn read(ast: &Ast) -> Result<Write, QueryError> {
+        match ast {
+            Ast::Insert(insert) => {
+                refuse(insert.on.is_some(), "ON CONFLICT")?;
+                refuse(insert.returning.is_some(), "RETURNING")?;
+                let TableObject::TableName(table) = &insert.table else {
+                    return Err(not_offered("INSERT into a function"));
+                };
+                let Some(source) = &insert.source else {
+                    return Err(not_offered("INSERT without rows"));
+                };
+                let columns = (!insert.columns.is_empty())
+                    .then(|| insert.columns.iter().map(column_name).collect());
+                Ok(Write {
+                    verb: Verb::Insert,
+                    table: table_reference(table),
+                    select: source.to_string(),
+                    columns,
+                })
+            }
+            Ast::Update(update) => {
+                refuse(update.from.is_some(), "UPDATE ... FROM")?;
+                refuse(update.returning.is_some(), "RETURNING")?;
+                let table = only_table(std::slice::from_ref(&update.table))?;
+                let columns = update
+                    .assignments
+                    .iter()
+                    .map(assigned_column)
+                    .collect::<Result<Vec<_>, _>>()?;
+                let values: Vec<_> = (update.assignments.iter().zip(&columns))
+                    .map(|(assignment, column)| format!(", {} AS \"{column}\"", assignment.value))
+                    .collect();
+                let select = format!(
+                    "SELECT {ID}{} FROM {}{}",
+                    values.concat(),
+                    update.table,
+                    condition(update.selection.as_ref())
+                );
+                Ok(Write { verb: Verb::Update, table, select, columns: Some(columns) })
+            }
+            Ast::Delete(delete) => {
+                refuse(delete.using.is_some(), "DELETE ... USING")?;
+                refuse(delete.returning.is_some(), "RETURNING")?;
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) =
+                    &delete.from;
+                let table = only_table(from)?;
+                let select =
+                    format!("SELECT {ID} FROM {}{}", from[0], condition(delete.selection.as_ref()));
+                Ok(Write { verb: Verb::Delete, table, select, columns: Some(Vec::new()) })
+            }
+            other => Err(not_offered(&other.to_string())),
+        }
+    }
+
+    /// The SELECT that finds its rows.
+    pub(crate) fn select(&self) -> Result<Ast, QueryError> {
+        let wrong =
+            |error: &dyn std::fmt::Display| QueryError::new(QueryError::SYNTAX, error.to_string());
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &self.select)
+            .map_err(|error| wrong(&error))?;
+        let Some(Ast::Query(mut query)) = statements.pop() else {
+            return Err(not_offered("this statement"));
+        };
+        strip_defaults(&mut query);
+        Ok(Ast::Query(query))
+    }
+
+    /// Finds the rows, commits, and gives PostgreSQL's tag.
+    pub(crate) async fn carry_out(
+        &self,
+        session: &Session,
+        scope: &Scope,
+        parameters: Option<ParamValues>,
+    ) -> Result<String, QueryError> {
+        let database = self.table.catalog().unwrap_or(session.database()).to_owned();
+        let snapshot = scope.databases.view(&database)?.snapshot().clone();
+        let kind = self.kind(snapshot.schema())?.clone();
+        let mut plan = scope.plan(self.select()?).await?;
+        if let Some(parameters) = parameters {
+            plan = plan.with_param_values(parameters)?;
+        }
+        let batches = DataFrame::new(scope.state.clone(), plan).collect().await?;
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if rows > ROWS_WRITTEN_MAX {
+            return Err(QueryError::new(
+                "54000",
+                format!("{rows} rows are more than one statement may write, {ROWS_WRITTEN_MAX}"),
+            )
+            .with_hint("Write them in several statements, or import a file."));
+        }
+        let now = crate::clock::now();
+        let source = format!("sql:{}", session.user());
+        let writer = Writer {
+            verb: self.verb,
+            kind: &kind,
+            snapshot: &snapshot,
+            source: source.as_str().into(),
+            now,
+        };
+        let columns = writer.columns(self.columns.as_deref(), &batches)?;
+        let mut changes = Vec::new();
+        for batch in &batches {
+            writer.changes(batch, &columns, &mut changes)?;
+        }
+        if !changes.is_empty() {
+            let commit = Commit::new(source.as_str().into(), now, changes);
+            session
+                .change_world(move |world, _| world.commit(&database, commit).map(|_| ()))
+                .await?;
+        }
+        Ok(match self.verb {
+            Verb::Insert => format!("INSERT 0 {rows}"),
+            Verb::Update => format!("UPDATE {rows}"),
+            Verb::Delete => format!("DELETE {rows}"),
+        })
+    }
+
+    fn kind<'a>(&self, schema: &'a Schema) -> Result<&'a Kind, QueryError> {
+        let layer = self.table.schema().unwrap_or("public");
+        let name = format!("{layer}.{}", self.table.table());
+        schema.find(&name).ok_or_else(|| {
+            let derived = crate::tables::ALL
+                .iter()
+                .any(|table| table.schema == layer && table.name == self.table.table());
+            if derived {
+                QueryError::new(
+                    QueryError::READ_ONLY,
+                    format!("{name} is derived and cannot be written"),
+                )
+                .with_hint("Change the kinds that it is derived from.")
+            } else {
+                QueryError::new(QueryError::NO_TABLE, format!("there is no table {name}"))
+                    .with_hint("SELECT * FROM model.kinds lists the tables that can be written.")
+            }
+        })
+    }
+}
+
+struct Writer<'a> {
+    verb: Verb,
+    kind: &'a Kind,
+    snapshot: &'a Snapshot,
+    source: Arc<str>,
+    now: Timestamp,
+}
+
+impl Writer<'_> {
+    /// For each column of the rows its attribute; `None` is the id.
+    fn columns(
+        &self,
+        named: Option<&[String]>,
+        batches: &[RecordBatch],
+    ) -> Result<Vec<Option<usize>>, QueryError> {
+        let width = batches.first().map_or(0, RecordBatch::num_columns);
+        let names: Vec<&str> = match (self.verb, named) {
+            (Verb::Insert, Some(named)) => named.iter().map(String::as_str).collect(),
+            (Verb::Insert, None) => {
+                kind_columns(self.kind).map(|(name, _)| name).take(width).collect()
+            }
+            (_, named) => {
+                std::iter::once(ID).chain(named.into_iter().flatten().map(String::as_str)).collect()
+            }
+        };
+        if self.verb == Verb::Insert && !names.contains(&ID) {
+            return Err(QueryError::new("23502", format!("a row of {} needs an id", self.kind))
+                .with_hint(format!("An id is {}.", self.kind.key_doc)));
+        }
+        if width != names.len() && !batches.is_empty() {
+            return Err(QueryError::new(
+                QueryError::SYNTAX,
+                format!("{} columns are named, but the rows have {width}", names.len()),
+            ));
+        }
+        names.iter().map(|name| self.attribute(name)).collect()
+    }
+
+    fn attribute(&self, name: &str) -> Result<Option<usize>, QueryError> {
+        if name == ID {
+            return Ok(None);
+        }
+        self.kind.attribute(name).map(Some).ok_or_else(|| {
+            let names: Vec<_> =
+                self.kind.attributes.iter().map(|attribute| &*attribute.name).collect();
+            QueryError::new(
+                QueryError::NO_COLUMN,
+                format!("{} has no column \"{name}\"", self.kind),
+            )
+            .with_hint(format!("There are {}.", names.join(", ")))
+        })
+    }
+
+    fn changes(
+        &self,
+        batch: &RecordBatch,
+        columns: &[Option<usize>],
+        changes: &mut Vec<Change>,
+    ) -> Result<(), QueryError> {
+        let id_column = columns.iter().position(Option::is_none).unwrap_or(0);
+        for row in 0..batch.num_rows() {
+            let Raw::Text(key) = raw(batch.column(id_column), row)? else {
+                return Err(QueryError::new(
+                    "23502",
+                    format!("an id of {} is a text and not NULL", self.kind),
+                ));
+            };
+            let entity = EntityRef { kind: self.kind.id, key: key.as_str().into() };
+            match self.verb {
+                Verb::Delete => changes.push(Change::Remove { entity }),
+                Verb::Update => self.assert_row(batch, row, columns, &entity, changes)?,
+                Verb::Insert => {
+                    if key.trim().is_empty() {
+                        return Err(QueryError::new(
+                            "23502",
+                            format!("an id of {} cannot be empty", self.kind),
+                        ));
+                    }
+                    if self.snapshot.entity(&entity).is_some() {
+                        return Err(QueryError::new(
+                            QueryError::DUPLICATE_KEY,
+                            format!("{} \"{key}\" is there already", self.kind),
+                        )
+                        .with_hint("Change it with UPDATE."));
+                    }
+                    changes.push(Change::Exists { entity: entity.clone() });
+                    self.assert_row(batch, row, columns, &entity, changes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn assert_row(
+        &self,
+        batch: &RecordBatch,
+        row: usize,
+        columns: &[Option<usize>],
+        entity: &EntityRef,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), QueryError> {
+        for (column, attribute) in columns.iter().enumerate() {
+            let Some(attribute) = *attribute else { continue };
+            let raw = raw(batch.column(column), row)?;
+            // An INSERT says nothing of what it leaves NULL; an UPDATE says that there is no value.
+            if self.verb == Verb::Insert && raw == Raw::Absent {
+                continue;
+            }
+            let value = Value::read(&raw, &self.kind.attributes[attribute], self.snapshot.schema())
+                .map_err(|error| {
+                    QueryError::new(
+                        QueryError::BAD_VALUE,
+                        format!("{} \"{}\": {error}", self.kind, entity.key),
+                    )
+                })?;
+            let fact = Fact {
+                value,
+                source: Arc::clone(&self.source),
+                observed_at: self.now,
+                heard_at: self.now,
+                valid: Interval::ALWAYS,
+            };
+            changes.push(Change::Assert { entity: entity.clone(), attribute, fact });
+        }
+        Ok(())
+    }
+}
+
+/// A cell in the words of a source.
+fn raw(column: &dyn Array, row: usize) -> Result<Raw, QueryError> {
+    if column.is_null(row) {
+        return Ok(Raw::Absent);
+    }
+    Ok(match column.data_type() {
+        DataType::Int64 => Raw::Integer(column.as_primitive::<Int64Type>().value(row)),
+        DataType::Boolean => Raw::Boolean(column.as_boolean().value(row)),
+        DataType::Utf8 => Raw::Text(column.as_string::<i32>().value(row).to_owned()),
+        DataType::List(_) => {
+            let items = column.as_list::<i32>().value(row);
+            Raw::List((0..items.len()).map(|item| raw(&items, item)).collect::<Result<_, _>>()?)
+        }
+        _ => {
+            let wrong = |error: arrow::error::ArrowError| {
+                QueryError::new(QueryError::BAD_VALUE, error.to_string())
+            };
+            let options = FormatOptions::default();
+            Raw::Text(
+                ArrayFormatter::try_new(column, &options).map_err(wrong)?.value(row).to_string(),
+            )
+        }
+    })
+}
+
+fn refuse(present: bool, what: &str) -> Result<(), QueryError> {
+    if present { Err(not_offered(what)) } else { Ok(()) }
+}
+
+fn not_offered(what: &str) -> QueryError {
+    QueryError::new(QueryError::NOT_SUPPORTED, format!("{what} is not offered"))
+}
+
+fn condition(selection: Option<&datafusion::sql::sqlparser::ast::Expr>) -> String {
+    selection.map(|condition| format!(" WHERE {condition}")).unwrap_or_default()
+}
+
+fn only_table(from: &[TableWithJoins]) -> Result<TableReference, QueryError> {
+    match from {
+        [TableWithJoins { relation: TableFactor::Table { name, .. }, joins }]
+            if joins.is_empty() =>
+        {
+            Ok(table_reference(name))
+        }
+        _ => Err(not_offered("writing to more than one table at once")),
+    }
+}
+
+fn table_reference(name: &ObjectName) -> TableReference {
+    TableReference::parse_str(&name.to_string())
+}
+
+fn column_name(name: &ObjectName) -> String {
+    identifier(&name.to_string())
+}
+
+fn assigned_column(assignment: &Assignment) -> Result<String, QueryError> {
+    match &assignment.target {
+        AssignmentTarget::ColumnName(name) => match column_name(name) {
+            name if name == ID => Err(not_offered("changing an id")),
+            name => Ok(name),
+        },
+        AssignmentTarget::Tuple(_) => Err(not_offered("SET (a, b) = ...")),
+    }
+}
+
+/// The last part of a name: lower case unless quoted.
+fn identifier(name: &str) -> String {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    match last.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+        Some(quoted) => quoted.to_owned(),
+        None => last.to_lowercase(),
+    }
+}
+
+/// `INSERT ... VALUES (DEFAULT)` parses as a column named DEFAULT; leave the rest as it is.
+fn strip_defaults(query: &mut Query) {
+    let SetExpr::Values(values) = query.body.as_mut() else { return };
+    for value in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
+        if value.to_string().eq_ignore_ascii_case("default") {
+            *value = datafusion::sql::sqlparser::ast::Expr::value(
+                datafusion::sql::sqlparser::ast::Value::Null,
+            );
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A table function is a file: name, arguments, columns, and a function that gives its rows.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+
+use crate::catalog::Databases;
+use crate::table::{Column, RowsTable, Sheet, arrow_schema};
+use crate::{QueryError, View};
+
+/// A table function.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    /// How it is called, for the manual and for errors: `path(from, to [, at])`.
+    pub(crate) usage: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) arguments_min: usize,
+    pub(crate) arguments_max: usize,
+    pub(crate) columns: &'static [Column],
+    /// Gives all rows. Runs on a thread of its own.
+    pub(crate) rows: fn(&Call, &mut Sheet) -> Result<()>,
+}
+
+/// A call of a function: what it was given, and where.
+pub(crate) struct Call {
+    texts: Vec<Option<String>>,
+    databases: Arc<Databases>,
+    database: String,
+}
+
+impl Call {
+    /// The argument at a place as text; `None`: NULL or not given.
+    pub(crate) fn text(&self, index: usize) -> Option<&str> {
+        self.texts.get(index).and_then(Option::as_deref)
+    }
+
+    /// The view of the session's own database.
+    pub(crate) fn view(&self) -> Result<Arc<View>> {
+        Ok(self.databases.view(&self.database)?)
+    }
+
+    /// The view of any database.
+    pub(crate) fn view_of(&self, database: &str) -> Result<Arc<View>> {
+        Ok(self.databases.view(database)?)
+    }
+}
+
+impl fmt::Debug for &'static Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.usage)
+    }
+}
+
+impl TableFunctionImpl for &'static Function {
+    fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        let function = *self;
+        let wrong = |reason: String| {
+            QueryError::new(QueryError::NO_FUNCTION, format!("{}: {reason}", function.name))
+                .with_hint(format!("Call {}: {}", function.usage, function.doc))
+        };
+        let texts = (args.exprs().iter())
+            .map(|argument| {
+                constant(argument).ok_or_else(|| wrong(format!("{argument} is not a constant")))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        if !(function.arguments_min..=function.arguments_max).contains(&texts.len()) {
+            return Err(wrong(format!("{} arguments were given", texts.len())).into());
+        }
+        let config = args.session().config();
+        let Some(databases) = config.get_extension::<Databases>() else {
+            return Err(wrong("it can be called inside a session only".into()).into());
+        };
+        let database = config.options().catalog.default_catalog.clone();
+        let call = Call { texts, databases, database };
+        let schema = arrow_schema(function.columns.iter().map(|column| (column.name, column.of)));
+        Ok(Arc::new(RowsTable::new(
+            schema,
+            Arc::new(move |sheet: &mut Sheet| (function.rows)(&call, sheet)),
+        )))
+    }
+}
+
+/// A constant as text; `Some(None)` is NULL.
+fn constant(argument: &Expr) -> Option<Option<String>> {
+    match argument {
+        Expr::Literal(literal, _) if literal.is_null() => Some(None),
+        Expr::Literal(
+            ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text),
+            _,
+        ) => Some(text.clone()),
+        Expr::Literal(literal, _) => Some(Some(literal.to_string())),
+        Expr::Cast(cast) => constant(&cast.expr),
+        _ => None,
+    }
+}

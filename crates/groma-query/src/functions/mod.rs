@@ -1,0 +1,20 @@
+//! All table functions, in the order of the manual. Each answers constants; see `arguments`.
+
+mod arguments;
+mod model_diff;
+
+use std::sync::Arc;
+
+use datafusion::execution::context::SessionContext;
+
+use arguments::Function;
+
+/// Names, arguments, columns and docs come from the entries themselves.
+pub(crate) static ALL: &[&Function] = &[&model_diff::FUNCTION];
+
+/// Makes all functions known to a session.
+pub(crate) fn register(context: &SessionContext) {
+    for function in ALL {
+        context.register_udtf(function.name, Arc::new(*function));
+    }
+}

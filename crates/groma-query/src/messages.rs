@@ -1,0 +1,65 @@
+//! `trace.messages`: the records as they arrived, read from the Parquet segments.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+};
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::error::Result;
+use datafusion::functions::expr_fn::to_hex;
+use datafusion::logical_expr::{LogicalPlanBuilder, col, ident};
+
+use crate::View;
+
+/// Schema of the table.
+pub(crate) const SCHEMA: &str = "trace";
+/// Name of the table.
+pub(crate) const NAME: &str = "messages";
+
+/// The segments that a view can see, as one table with filters pushed into the files.
+/// Ids are shown in hexadecimal, as most tracers print them.
+pub(crate) async fn table(view: &View) -> Result<Arc<dyn TableProvider>> {
+    let records = records(view)?;
+    let columns: Vec<_> = (records.schema().fields().iter())
+        .map(|field| match field.data_type() {
+            DataType::UInt64 => to_hex(ident(field.name())).alias(field.name()),
+            _ => col(ident(field.name()).to_string()),
+        })
+        .collect();
+    let plan = LogicalPlanBuilder::scan(NAME, provider_as_source(records), None)?
+        .project(columns)?
+        .build()?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+fn records(view: &View) -> Result<Arc<dyn TableProvider>> {
+    let schema = plain_names(&groma_events::segment_schema());
+    let files = view.segment_files();
+    if files.is_empty() {
+        return Ok(Arc::new(EmptyTable::new(schema)));
+    }
+    let urls = files
+        .iter()
+        .map(|file| ListingTableUrl::parse(file.to_string_lossy()))
+        .collect::<Result<Vec<_>>>()?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(options)
+        .with_schema(schema);
+    Ok(Arc::new(ListingTable::try_new(config)?))
+}
+
+/// Names are dictionary-coded in the files, which not every client understands.
+fn plain_names(schema: &Schema) -> SchemaRef {
+    let plain = |field: &Arc<Field>| match field.data_type() {
+        DataType::Dictionary(..) => field.as_ref().clone().with_data_type(DataType::Utf8),
+        DataType::UInt32 => field.as_ref().clone().with_data_type(DataType::Int64),
+        _ => field.as_ref().clone(),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
+}

@@ -1,0 +1,200 @@
+//! What a session remembers between statements: SET, SHOW, and transactions that do nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::physical_plan::memory::MemoryStream;
+use datafusion::sql::sqlparser::ast::{Expr, Set, Statement, Value};
+
+use crate::{Outcome, QueryError};
+
+/// How the volume of traffic is counted; `SET groma.accounting`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Accounting {
+    /// Each message's bytes, once.
+    Bytes,
+    /// Bytes times the links with an end at the distribution or core layer that they use.
+    #[default]
+    HopBytes,
+}
+
+const ACCOUNTING: &str = "groma.accounting";
+const STATEMENT_TIMEOUT: &str = "statement_timeout";
+
+/// Settings that clients ask for, with the answers that never change.
+const FIXED: [(&str, &str); 12] = [
+    ("server_version", "16.6"),
+    ("server_version_num", "160006"),
+    ("server_encoding", "UTF8"),
+    ("client_encoding", "UTF8"),
+    ("standard_conforming_strings", "on"),
+    ("transaction_isolation", "read committed"),
+    ("transaction isolation level", "read committed"),
+    ("timezone", "UTC"),
+    ("time zone", "UTC"),
+    ("datestyle", "ISO, MDY"),
+    ("integer_datetimes", "on"),
+    ("search_path", "public"),
+];
+
+/// The settings of one session.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    set: HashMap<String, String>,
+}
+
+impl Settings {
+    pub(crate) fn statement_timeout(&self) -> Option<Duration> {
+        self.set
+            .get(STATEMENT_TIMEOUT)
+            .and_then(|text| parse_timeout(text))
+            .filter(|timeout| !timeout.is_zero())
+    }
+
+    pub(crate) fn accounting(&self) -> Accounting {
+        match self.set.get(ACCOUNTING).map(String::as_str) {
+            Some("bytes") => Accounting::Bytes,
+            _ => Accounting::default(),
+        }
+    }
+
+    /// Whether the statement is about settings or transactions, which need no planning.
+    pub(crate) fn answers(&self, ast: &Statement) -> bool {
+        matches!(
+            ast,
+            Statement::Set(_)
+                | Statement::ShowVariable { .. }
+                | Statement::StartTransaction { .. }
+                | Statement::Commit { .. }
+                | Statement::Rollback { .. }
+                | Statement::Discard { .. }
+                | Statement::Deallocate { .. }
+        )
+    }
+
+    /// The columns of the answer; `None`: it has none.
+    pub(crate) fn shown_schema(ast: &Statement) -> Option<SchemaRef> {
+        let Statement::ShowVariable { variable } = ast else { return None };
+        let name =
+            variable.iter().map(|word| word.value.to_lowercase()).collect::<Vec<_>>().join(" ");
+        Some(Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)])))
+    }
+
+    /// Carries it out.
+    pub(crate) fn answer(&mut self, ast: &Statement) -> Result<Outcome, QueryError> {
+        let tag = match ast {
+            Statement::Set(set) => {
+                self.set(set)?;
+                "SET"
+            }
+            Statement::ShowVariable { variable } => {
+                let words: Vec<_> = variable.iter().map(|word| word.value.to_lowercase()).collect();
+                return self.show(ast, &words);
+            }
+            Statement::StartTransaction { .. } => "BEGIN",
+            Statement::Commit { .. } => "COMMIT",
+            Statement::Rollback { .. } => "ROLLBACK",
+            Statement::Discard { .. } => {
+                self.set.clear();
+                "DISCARD ALL"
+            }
+            _ => "DEALLOCATE",
+        };
+        Ok(Outcome::Command { tag: tag.to_owned() })
+    }
+
+    fn set(&mut self, set: &Set) -> Result<(), QueryError> {
+        let Set::SingleAssignment { variable, values, .. } = set else { return Ok(()) };
+        let name = variable.to_string().to_lowercase().replace('"', "");
+        let value = values.iter().map(plain).collect::<Vec<_>>().join(", ");
+        match name.as_str() {
+            ACCOUNTING if !matches!(value.as_str(), "bytes" | "hop-bytes") => {
+                return Err(QueryError::new(
+                    QueryError::BAD_VALUE,
+                    format!("{ACCOUNTING} cannot be \"{value}\""),
+                )
+                .with_hint("It is 'bytes' or 'hop-bytes'."));
+            }
+            STATEMENT_TIMEOUT if parse_timeout(&value).is_none() => {
+                return Err(QueryError::new(QueryError::BAD_VALUE, format!("{STATEMENT_TIMEOUT} cannot be \"{value}\""))
+                    .with_hint("It is a number of milliseconds, or a text such as '30s' or '5min'; 0 is no bound."));
+            }
+            _ if name.starts_with("groma.") && name != ACCOUNTING => {
+                return Err(QueryError::new("42704", format!("there is no setting \"{name}\""))
+                    .with_hint(format!("There is {ACCOUNTING}.")));
+            }
+            _ => {}
+        }
+        self.set.insert(name, value);
+        Ok(())
+    }
+
+    fn show(&self, ast: &Statement, words: &[String]) -> Result<Outcome, QueryError> {
+        let name = words.join(" ");
+        let dotted = words.join(".");
+        let fixed =
+            FIXED.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let own = || match dotted.as_str() {
+            ACCOUNTING => Some("hop-bytes".to_owned()),
+            STATEMENT_TIMEOUT => Some("0".to_owned()),
+            "application_name" | "search_path" => Some(String::new()),
+            _ => None,
+        };
+        let value =
+            self.set.get(&dotted).or_else(|| self.set.get(&name)).cloned().or(fixed).or_else(own);
+        let Some(value) = value else {
+            return Err(QueryError::new("42704", format!("there is no setting \"{name}\"")));
+        };
+        let schema = Settings::shown_schema(ast).unwrap_or_else(|| Arc::new(Schema::empty()));
+        let batch = RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![Arc::new(StringArray::from(vec![value]))],
+        )
+        .map_err(|error| QueryError::new(QueryError::INTERNAL, error.to_string()))?;
+        let stream = MemoryStream::try_new(vec![batch], Arc::clone(&schema), None)?;
+        Ok(Outcome::Rows { schema, stream: Box::pin(stream) })
+    }
+}
+
+fn plain(value: &Expr) -> String {
+    match value {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => text.clone(),
+            other => other.to_string(),
+        },
+        other => other.to_string().replace('"', ""),
+    }
+}
+
+/// PostgreSQL's way: a bare number is milliseconds.
+fn parse_timeout(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("default") {
+        return Some(Duration::ZERO);
+    }
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let milliseconds = match text[digits..].trim() {
+        "" | "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(number.checked_mul(milliseconds)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_read_as_postgresql_reads_it() {
+        assert_eq!(parse_timeout("500"), Some(Duration::from_millis(500)));
+        assert_eq!(parse_timeout("5min"), Some(Duration::from_secs(300)));
+        assert_eq!(parse_timeout("soon"), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! From the text of a request to statements that a session can carry out.
+
+use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+
+use crate::QueryError;
+
+/// Deepest nesting of expressions and queries.
+const NESTING_MAX: usize = 64;
+
+/// One statement, as far as its text alone tells.
+#[derive(Debug, Clone)]
+pub(crate) enum Statement {
+    /// Nothing but white space.
+    Empty,
+    /// `CREATE DATABASE name TEMPLATE template`.
+    CreateDatabase { name: String, template: String },
+    /// `DROP DATABASE [IF EXISTS] name`.
+    DropDatabase { name: String, if_exists: bool },
+    /// Anything that the SQL parser understands.
+    Sql(Box<Ast>),
+}
+
+/// Splits a request at its semicolons and reads each statement.
+pub(crate) fn parse(text: &str) -> Result<Vec<Statement>, QueryError> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string()), text))?;
+    let statements: Vec<_> = tokens
+        .split(|token| token.token == Token::SemiColon)
+        .filter(|tokens| {
+            tokens.iter().any(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
+        })
+        .map(|tokens| parse_one(tokens, text))
+        .collect::<Result<_, _>>()?;
+    Ok(if statements.is_empty() { vec![Statement::Empty] } else { statements })
+}
+
+fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryError> {
+    let words: Vec<&Token> = tokens
+        .iter()
+        .map(|token| &token.token)
+        .filter(|token| !matches!(token, Token::Whitespace(_) | Token::EOF))
+        .collect();
+    if let [Token::Word(first), Token::Word(second), rest @ ..] = words.as_slice() {
+        match (first.keyword, second.keyword) {
+            (Keyword::CREATE, Keyword::DATABASE) => return create_database(rest),
+            (Keyword::DROP, Keyword::DATABASE) => return drop_database(rest),
+            _ => {}
+        }
+    }
+    let sql: String = tokens
+        .iter()
+        .filter(|token| token.token != Token::EOF)
+        .map(|token| token.token.to_string())
+        .collect();
+    if asks_pg_catalog(&sql) {
+        let mut statements = PostgresCompatibilityParser::new()
+            .parse(&sql)
+            .map_err(|error| syntax_error(&error, &sql))?;
+        return match statements.pop() {
+            Some(statement) if statements.is_empty() => Ok(Statement::Sql(Box::new(statement))),
+            _ => Err(QueryError::new(QueryError::SYNTAX, "one statement was expected here")),
+        };
+    }
+    let mut parser = Parser::new(&PostgreSqlDialect {})
+        .with_recursion_limit(NESTING_MAX)
+        .with_tokens_with_locations(tokens.to_vec());
+    let statement = parser.parse_statement().map_err(|error| syntax_error(&error, text))?;
+    match parser.peek_token().token {
+        Token::EOF => Ok(Statement::Sql(Box::new(statement))),
+        other => Err(QueryError::new(
+            QueryError::SYNTAX,
+            format!("unexpected \"{other}\" after the end of the statement"),
+        )),
+    }
+}
+
+/// Whether the rewriting rules for PostgreSQL's own tables apply. They must not touch other
+/// statements: one of them turns correlated subqueries into NULL.
+fn asks_pg_catalog(sql: &str) -> bool {
+    const SIGNS: [&str; 8] = [
+        "pg_",
+        "information_schema",
+        "::reg",
+        "current_schema",
+        "session_user",
+        "current_user",
+        "version()",
+        "format_type",
+    ];
+    let lower = sql.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| lower.contains(sign))
+}
+
+fn create_database(rest: &[&Token]) -> Result<Statement, QueryError> {
+    let usage = || {
+        QueryError::new(QueryError::SYNTAX, "CREATE DATABASE was not understood")
+            .with_hint("Write CREATE DATABASE name TEMPLATE live.")
+    };
+    let (name, rest) = name(rest).ok_or_else(usage)?;
+    let is = |token: &&Token, word: &str| matches!(token, Token::Word(w) if w.value.eq_ignore_ascii_case(word));
+    let rest = if rest.first().is_some_and(|token| is(token, "with")) { &rest[1..] } else { rest };
+    if rest.is_empty() {
+        return Ok(Statement::CreateDatabase { name, template: groma_store::LIVE.to_owned() });
+    }
+    if !is(&rest[0], "template") {
+        return Err(usage());
+    }
+    let rest = if matches!(rest.get(1), Some(Token::Eq)) { &rest[2..] } else { &rest[1..] };
+    let (template, rest) = self::name(rest).ok_or_else(usage)?;
+    if rest.is_empty() { Ok(Statement::CreateDatabase { name, template }) } else { Err(usage()) }
+}
+
+fn drop_database(rest: &[&Token]) -> Result<Statement, QueryError> {
+    let usage = || {
+        QueryError::new(QueryError::SYNTAX, "DROP DATABASE was not understood")
+            .with_hint("Write DROP DATABASE name, or DROP DATABASE IF EXISTS name.")
+    };
+    let (if_exists, rest) = match rest {
+        [Token::Word(a), Token::Word(b), rest @ ..]
+            if a.keyword == Keyword::IF && b.keyword == Keyword::EXISTS =>
+        {
+            (true, rest)
+        }
+        rest => (false, rest),
+    };
+    match name(rest) {
+        Some((name, [])) => Ok(Statement::DropDatabase { name, if_exists }),
+        _ => Err(usage()),
+    }
+}
+
+/// An identifier: lower case unless quoted, as everywhere in SQL.
+fn name<'a, 'b>(tokens: &'a [&'b Token]) -> Option<(String, &'a [&'b Token])> {
+    match tokens {
+        [Token::Word(word), rest @ ..] if word.quote_style.is_some() => {
+            Some((word.value.clone(), rest))
+        }
+        [Token::Word(word), rest @ ..] => Some((word.value.to_lowercase(), rest)),
+        [Token::SingleQuotedString(text), rest @ ..] => Some((text.clone(), rest)),
+        _ => None,
+    }
+}
+
+fn syntax_error(error: &ParserError, text: &str) -> QueryError {
+    let message = match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.clone(),
+        ParserError::RecursionLimitExceeded => {
+            format!("the statement is nested deeper than {NESTING_MAX} levels")
+        }
+    };
+    let (message, place) = match message.rsplit_once(" at Line: ") {
+        Some((message, place)) => (message.to_owned(), Some(place.to_owned())),
+        None => (message, None),
+    };
+    let error = QueryError::new(QueryError::SYNTAX, message);
+    match place.and_then(|place| position(&place, text)) {
+        Some(position) => error.at(position),
+        None => error,
+    }
+}
+
+/// Turns `3, Column: 8` into the number of the character in the text, from 1.
+fn position(place: &str, text: &str) -> Option<usize> {
+    let (line, column) = place.split_once(", Column: ")?;
+    let (line, column): (usize, usize) = (line.trim().parse().ok()?, column.trim().parse().ok()?);
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line.checked_sub(1)?)
+        .map(|line| line.chars().count())
+        .sum();
+    Some(before + column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forks_are_made_and_dropped_in_the_words_of_postgresql() {
+        let parsed = |text| format!("{:?}", parse(text).map(|mut all| all.remove(0)));
+        assert!(
+            parsed("CREATE DATABASE one_vlan TEMPLATE live")
+                .contains("name: \"one_vlan\", template: \"live\"")
+        );
+        assert!(
+            parsed("create database \"A b\" with template = f")
+                .contains("name: \"A b\", template: \"f\"")
+        );
+        assert!(parsed("DROP DATABASE IF EXISTS f").contains("if_exists: true"));
+        assert!(parsed("CREATE DATABASE f OWNER me").contains("was not understood"));
+    }
+
+    #[test]
+    fn a_request_is_split_at_semicolons_and_an_empty_one_is_a_statement_too() {
+        assert_eq!(parse("SELECT ';'; SELECT 2;").unwrap().len(), 2);
+        assert!(matches!(parse("  -- nothing").unwrap()[0], Statement::Empty));
+    }
+
+    #[test]
+    fn a_syntax_error_says_where() {
+        let error = parse("SELECT 1;\nSELEC 2").unwrap_err();
+        assert_eq!((error.sqlstate(), error.position()), ("42601", Some(11)));
+    }
+}

@@ -1,0 +1,40 @@
+//! What could not be understood, and what contradicts itself.
+
+use crate::table::{Cell, Table, Type, column};
+
+pub(super) static TABLE: Table = Table {
+    schema: "model",
+    name: "problems",
+    doc: "Input that could not be understood, and contradictions in the model, with place and text.",
+    columns: &[
+        column("source", Type::Text, "Who gave the input; groma: found in the model itself."),
+        column("place", Type::Text, "Where: file and line, device and command, or entity."),
+        column("text", Type::Text, "What was there, cut."),
+        column("reason", Type::Text, "Why it could not be understood."),
+        column("heard_at", Type::Time, "When it was heard; NULL: found in the model as it is now."),
+        column("version", Type::Integer, "In which commit; NULL: found in the model as it is now."),
+    ],
+    rows: |view, sheet| {
+        for row in view.world_database().problems() {
+            sheet.push([
+                Cell::Text(&row.source),
+                Cell::Text(&row.problem.place),
+                Cell::Text(&row.problem.text),
+                Cell::Text(&row.problem.reason),
+                Cell::Time(row.heard_at),
+                Cell::Integer(row.version.0 as i64),
+            ])?;
+        }
+        for problem in view.found_problems().iter() {
+            sheet.push([
+                Cell::Text("groma"),
+                Cell::Text(&problem.place),
+                Cell::Text(&problem.text),
+                Cell::Text(&problem.reason),
+                Cell::Null,
+                Cell::Null,
+            ])?;
+        }
+        Ok(())
+    },
+};
