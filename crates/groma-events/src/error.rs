@@ -32,6 +32,14 @@ pub enum EventsError {
         /// Which column is missing or of the wrong type.
         what: String,
     },
+    /// Some of the file cannot be read.
+    #[error("some of {path} cannot be read: {what}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What the reader found.
+        what: String,
+    },
     /// The columns of a batch do not fit together.
     #[error("a batch cannot be written to {path}: {what}")]
     Batch {
@@ -62,7 +70,7 @@ impl EventsError {
                 "A message log needs the columns process, peer, direction, message, tree and \
                  transaction; see docs/message-log.md.",
             ),
-            EventsError::Parquet { .. } => {
+            EventsError::Parquet { .. } | EventsError::Damaged { .. } => {
                 Some("If the file was cut off while it was copied, copy it again.")
             }
             EventsError::Io { .. } | EventsError::Batch { .. } => None,

@@ -1,0 +1,404 @@
+//! From segments to trees, sessions and the traffic matrix, on several threads, in bounded memory.
+//!
+//! Records of a tree stand close together in a log. A first look at the tree ids alone shows which
+//! trees go on over several batches; all others are built as soon as their batch is read. The few
+//! that span are collected by hash of their id and built at the end. If they are many, because the
+//! log is in no order, the log is read again for one share of them at a time.
+
+use std::mem::size_of;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use groma_model::Problem;
+use groma_trace::{
+    BatchBuffers, Calls, Census, Counts, Fate, Grouping, MatrixTable, MessageBatch, Part, Problems,
+    Reconstruction, Record, Sessions, Skew, Spanning, TreeBuilder, Trees, build_batch,
+    build_records, cell_hash, renumber, sessions_of, sorted_names, spread,
+};
+
+use crate::names::{Names, NamesOfThread};
+use crate::read::BATCH_RECORDS_MAX;
+use crate::{Columns, EventsError, SegmentReader};
+
+/// How to reconstruct.
+pub struct ReconstructOptions<'o> {
+    /// Times (nanoseconds since 1970) at which the topology changed; usually none.
+    pub epochs: Vec<i64>,
+    /// Threads; 0: as many as the machine runs at once.
+    pub threads: usize,
+    /// Whether calls are kept for a replay: 24 bytes each.
+    pub calls: KeepCalls,
+    /// Most bytes for records of trees that span batches; more of them are read in several passes.
+    pub spilled_bytes_max: usize,
+    /// Is told now and then how far it is, from several threads.
+    pub progress: &'o (dyn Fn(Progress) + Sync),
+}
+
+/// Whether the calls of a log are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepCalls {
+    /// They can be replayed.
+    Yes,
+    /// Only their sums are kept.
+    No,
+}
+
+/// How far a reconstruction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Records done.
+    pub done: u64,
+    /// Records to do.
+    pub total: u64,
+}
+
+impl Default for ReconstructOptions<'_> {
+    fn default() -> Self {
+        ReconstructOptions {
+            epochs: Vec::new(),
+            threads: 0,
+            calls: KeepCalls::Yes,
+            spilled_bytes_max: 512 << 20,
+            progress: &|_| {},
+        }
+    }
+}
+
+/// A reconstruction, and what could not be read.
+#[derive(Debug, Default)]
+pub struct Reconstructed {
+    /// What hangs together in what could be read.
+    pub reconstruction: Reconstruction,
+    /// Files and row groups that could not be read.
+    pub unreadable: Vec<Problem>,
+}
+
+/// Reconstructs the message logs in `files`. What cannot be read is told and left out.
+pub fn reconstruct(files: &[PathBuf], options: &ReconstructOptions<'_>) -> Reconstructed {
+    let mut unreadable = Vec::new();
+    let mut readers = Vec::new();
+    for path in files {
+        match SegmentReader::open(path) {
+            Ok(reader) => readers.push(reader),
+            Err(error) => unreadable.push(problem(&error)),
+        }
+    }
+    let tasks = tasks(&readers);
+    let run = Run::new(&tasks, options);
+    let spanning = run.census();
+    run.build(&spanning);
+    let (reconstruction, mut damaged) = run.finish();
+    unreadable.append(&mut damaged);
+    Reconstructed { reconstruction, unreadable }
+}
+
+fn problem(error: &EventsError) -> Problem {
+    let place = match error {
+        EventsError::Io { path, .. }
+        | EventsError::Parquet { path, .. }
+        | EventsError::NotMessages { path, .. }
+        | EventsError::Damaged { path, .. }
+        | EventsError::Batch { path, .. } => path.display().to_string(),
+    };
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    Problem::new(place, cause.as_deref().unwrap_or(""), error.to_string())
+}
+
+/// A row group to read.
+struct Task<'r> {
+    reader: &'r SegmentReader,
+    row_group: usize,
+    /// Number of its first batch.
+    first_batch: u32,
+}
+
+fn tasks(readers: &[SegmentReader]) -> Vec<Task<'_>> {
+    let mut tasks = Vec::new();
+    let mut first_batch = 0;
+    for reader in readers {
+        for row_group in 0..reader.row_groups() {
+            tasks.push(Task { reader, row_group, first_batch });
+            first_batch += reader.row_group_records(row_group).div_ceil(BATCH_RECORDS_MAX) as u32;
+        }
+    }
+    tasks
+}
+
+/// Tables that all threads add to are cut by hash, so that they seldom wait for each other.
+const SHARDS: usize = 64;
+/// Records of spanning trees are collected in so many parts.
+const SPILLS: usize = 256;
+
+struct Run<'r> {
+    tasks: &'r [Task<'r>],
+    options: &'r ReconstructOptions<'r>,
+    threads: usize,
+    names: Names,
+    matrix: Vec<Mutex<MatrixTable>>,
+    /// Parts by (pass, number of the batch or spill).
+    parts: Mutex<Vec<((u32, u32), Trees, Calls)>>,
+    totals: Mutex<(Counts, Skew, Problems)>,
+    unreadable: Mutex<Vec<Problem>>,
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'r> Run<'r> {
+    fn new(tasks: &'r [Task<'r>], options: &'r ReconstructOptions<'r>) -> Run<'r> {
+        let threads = match options.threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        Run {
+            tasks,
+            options,
+            threads,
+            names: Names::default(),
+            matrix: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            parts: Mutex::default(),
+            totals: Mutex::default(),
+            unreadable: Mutex::default(),
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+        }
+    }
+
+    /// Runs `work` on each of `count` numbers, on all threads; `start` makes what a thread needs.
+    fn on_threads<S>(
+        &self,
+        count: usize,
+        start: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, usize) + Sync,
+    ) {
+        let next = AtomicUsize::new(0);
+        let one_thread = || {
+            let mut state = start();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if count <= number {
+                    break;
+                }
+                work(&mut state, number);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.threads.min(count) {
+                scope.spawn(one_thread);
+            }
+            one_thread();
+        });
+    }
+
+    /// Finds the trees that go on over several batches.
+    fn census(&self) -> Spanning {
+        let records = |task: &Task<'_>| task.reader.row_group_records(task.row_group) as u64;
+        let total = self.tasks.iter().map(records).sum();
+        self.total.store(total, Ordering::Relaxed);
+        let census: Vec<Mutex<Census>> = (0..SHARDS).map(|_| Mutex::default()).collect();
+        let start = || (Grouping::default(), vec![Vec::new(); SHARDS]);
+        self.on_threads(self.tasks.len(), start, |(grouping, by_shard), number| {
+            let task = &self.tasks[number];
+            let seen = self.read(task, Columns::Tree, &mut Vec::new(), |batch_number, batch| {
+                grouping.group(&batch.tree);
+                for (tree, rows) in grouping.iter() {
+                    by_shard[shard(spread(tree))].push((tree, rows.len() as u32));
+                }
+                for (shard, trees) in census.iter().zip(by_shard.iter_mut()) {
+                    let mut census = lock(shard);
+                    for (tree, records) in trees.drain(..) {
+                        census.add(batch_number, tree, records);
+                    }
+                }
+            });
+            // What cannot be read is told when it is read for good.
+            drop(seen);
+        });
+        let mut spanning = Spanning::default();
+        for shard in census {
+            shard.into_inner().unwrap_or_else(PoisonError::into_inner).finish(&mut spanning);
+        }
+        spanning
+    }
+
+    fn build(&self, spanning: &Spanning) {
+        let bytes = spanning.records as usize * size_of::<Record>();
+        let passes = bytes.div_ceil(self.options.spilled_bytes_max.max(1)).clamp(1, SPILLS);
+        let total = self.total.load(Ordering::Relaxed).saturating_mul(passes as u64);
+        self.total.store(total, Ordering::Relaxed);
+        for pass in 0..passes {
+            let spills: Vec<Mutex<Vec<Record>>> = (0..SPILLS).map(|_| Mutex::default()).collect();
+            self.build_batches(spanning, (pass, passes), &spills);
+            let spills: Vec<Mutex<Vec<Record>>> =
+                spills.into_iter().filter(|spill| !lock(spill).is_empty()).collect();
+            let start = || TreeBuilder::new(&self.options.epochs);
+            self.on_threads(spills.len(), start, |builder, number| {
+                let mut part = Part::default();
+                let records = std::mem::take(&mut *lock(&spills[number]));
+                build_records(records, builder, &mut part);
+                self.add((pass as u32 + 1, number as u32), part);
+            });
+        }
+    }
+
+    /// Builds what one batch holds whole, and spills what belongs to this pass.
+    fn build_batches(
+        &self,
+        spanning: &Spanning,
+        (pass, passes): (usize, usize),
+        spills: &[Mutex<Vec<Record>>],
+    ) {
+        let fate = |tree: u64| {
+            if spanning.trees.contains(&tree) {
+                if spill_of(tree) % passes == pass { Fate::Spill } else { Fate::Skip }
+            } else if pass > 0 {
+                Fate::Skip
+            } else if !spanning.too_large.is_empty() && spanning.too_large.contains(&tree) {
+                Fate::TooLarge
+            } else {
+                Fate::Build
+            }
+        };
+        let start = || {
+            let builder = TreeBuilder::new(&self.options.epochs);
+            (NamesOfThread::new(&self.names), BatchBuffers::default(), builder, Vec::new())
+        };
+        self.on_threads(self.tasks.len(), start, |state, number| {
+            let (names, buffers, builder, spilled) = state;
+            let task = &self.tasks[number];
+            let read = self.read(task, Columns::Structure, names, |batch_number, batch| {
+                let mut part = Part::default();
+                let spill = |record: Record| spilled.push(record);
+                build_batch(batch, buffers, builder, fate, spill, &mut part);
+                if pass > 0 {
+                    // They were counted in the first pass.
+                    part.counts = Counts::default();
+                    part.problems = Problems::default();
+                }
+                for record in spilled.drain(..) {
+                    lock(&spills[spill_of(record.tree)]).push(record);
+                }
+                self.add((0, batch_number), part);
+            });
+            if let Err(error) = read
+                && pass == 0
+            {
+                lock(&self.unreadable).push(problem(&error));
+            }
+        });
+    }
+
+    /// Gives the batches of a row group to `work`, with their numbers.
+    fn read(
+        &self,
+        task: &Task<'_>,
+        columns: Columns,
+        names: &mut dyn crate::columns::NameSink,
+        mut work: impl FnMut(u32, &MessageBatch),
+    ) -> Result<(), EventsError> {
+        let mut batch = MessageBatch::default();
+        for (number, rows) in (task.first_batch..).zip(task.reader.rows(task.row_group, columns)?) {
+            task.reader.batch(rows, names, &mut batch)?;
+            work(number, &batch);
+            if columns != Columns::Tree {
+                let done = self.done.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                let done = done + batch.len() as u64;
+                let total = self.total.load(Ordering::Relaxed);
+                (self.options.progress)(Progress { done, total });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what a batch or a spill gave.
+    fn add(&self, place: (u32, u32), part: Part) {
+        self.add_to_matrix(&part.calls);
+        {
+            let mut totals = lock(&self.totals);
+            totals.0.add(&part.counts);
+            totals.1.add_all(part.skew);
+            totals.2.add_all(&part.problems);
+        }
+        if part.trees.is_empty() {
+            return;
+        }
+        let mut calls = part.calls;
+        if self.options.calls == KeepCalls::No {
+            calls = Calls::default();
+        }
+        calls.calls.shrink_to_fit();
+        lock(&self.parts).push((place, part.trees, calls));
+    }
+
+    fn add_to_matrix(&self, calls: &Calls) {
+        let mut by_shard: Vec<Vec<(u32, u64)>> = vec![Vec::new(); SHARDS];
+        for (index, call) in calls.calls.iter().enumerate() {
+            let hash = cell_hash(call, u32::from(calls.epoch(index)));
+            by_shard[shard(hash)].push((index as u32, hash));
+        }
+        for (table, members) in self.matrix.iter().zip(by_shard) {
+            let mut table = lock(table);
+            for (index, hash) in members {
+                let call = &calls.calls[index as usize];
+                table.add(call, u32::from(calls.epoch(index as usize)), hash);
+            }
+        }
+    }
+
+    fn finish(self) -> (Reconstruction, Vec<Problem>) {
+        let mut parts = std::mem::take(&mut *lock(&self.parts));
+        parts.sort_unstable_by_key(|(place, _, _)| *place);
+        let (mut trees, mut calls) = (Vec::new(), Vec::new());
+        for (_, some_trees, some_calls) in parts {
+            trees.push(some_trees);
+            calls.push(some_calls);
+        }
+        let trees = Trees::concat(trees);
+        let sessions = self.sessions(&trees);
+        let mut matrix = Vec::new();
+        for table in &self.matrix {
+            matrix.append(&mut std::mem::take(&mut *lock(table)).into_cells());
+        }
+        let (mut counts, skew, problems) = std::mem::take(&mut *lock(&self.totals));
+        counts.sessions = sessions.len() as u64;
+        let (names, new) = sorted_names(self.names.into_names());
+        let number = |name: u32| new.get(name as usize).copied().unwrap_or(name);
+        let mut whole = Reconstruction {
+            names,
+            counts,
+            trees,
+            sessions,
+            matrix,
+            calls,
+            skew: skew.into_pairs(number),
+            problems: problems.into_sorted(),
+        };
+        renumber(&new, &mut whole.matrix, &mut whole.calls, &mut whole.trees);
+        let mut unreadable = self.unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
+        unreadable.sort_by(|a, b| (&a.place, &a.reason).cmp(&(&b.place, &b.reason)));
+        (whole, unreadable)
+    }
+
+    fn sessions(&self, trees: &Trees) -> Sessions {
+        let parts: Vec<Mutex<Sessions>> = (0..self.threads).map(|_| Mutex::default()).collect();
+        self.on_threads(parts.len(), || (), |(), number| {
+            *lock(&parts[number]) = sessions_of(trees, number, parts.len());
+        });
+        let parts = parts.into_iter().map(|part| part.into_inner());
+        Sessions::concat(parts.map(|part| part.unwrap_or_else(PoisonError::into_inner)).collect())
+    }
+}
+
+/// Tables within a shard use the low bits of a hash, shards the high ones.
+fn shard(hash: u64) -> usize {
+    (hash >> 58) as usize
+}
+
+fn spill_of(tree: u64) -> usize {
+    (spread(tree) >> 56) as usize
+}

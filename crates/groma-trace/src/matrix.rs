@@ -1,0 +1,111 @@
+//! The traffic matrix: who asked whom for what, how often and how much.
+
+use hashbrown::HashTable;
+
+use crate::calls::{Call, Calls};
+use crate::group::spread;
+
+/// Traffic of one caller, callee and service in one epoch. All numbers are exact sums over
+/// distinct messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct MatrixCell {
+    /// Name of who asked.
+    pub caller: u32,
+    /// Name of who was asked.
+    pub callee: u32,
+    /// Name of what was asked for; [`crate::MessageBatch::NAME_NONE`] if that is not known.
+    pub service: u32,
+    /// How many changes of the topology were before it.
+    pub epoch: u32,
+    /// Requests, from caller to callee.
+    pub requests: u64,
+    /// Replies, from callee to caller.
+    pub replies: u64,
+    /// Bytes of the requests whose size is known.
+    pub request_bytes: u64,
+    /// Bytes of the replies whose size is known.
+    pub reply_bytes: u64,
+    /// Requests and replies without a known size.
+    pub unknown_size: u64,
+}
+
+impl MatrixCell {
+    fn of(call: &Call, epoch: u32) -> MatrixCell {
+        let mut cell = MatrixCell {
+            caller: call.caller,
+            callee: call.callee,
+            service: call.service,
+            epoch,
+            ..MatrixCell::default()
+        };
+        cell.add(call);
+        cell
+    }
+
+    fn add(&mut self, call: &Call) {
+        let tally = call.tally();
+        self.requests += tally.requests;
+        self.replies += tally.replies;
+        self.request_bytes += tally.request_bytes;
+        self.reply_bytes += tally.reply_bytes;
+        self.unknown_size += tally.unknown_size;
+    }
+
+    fn is_of(&self, call: &Call, epoch: u32) -> bool {
+        self.caller == call.caller
+            && self.callee == call.callee
+            && self.service == call.service
+            && self.epoch == epoch
+    }
+}
+
+/// Cells that are being summed up.
+#[derive(Debug, Default)]
+pub struct MatrixTable {
+    places: HashTable<u32>,
+    cells: Vec<MatrixCell>,
+}
+
+impl MatrixTable {
+    /// Adds a call; `hash` is its [`cell_hash`].
+    pub fn add(&mut self, call: &Call, epoch: u32, hash: u64) {
+        let MatrixTable { places, cells } = self;
+        let found = places.find(hash, |place| cells[*place as usize].is_of(call, epoch));
+        match found {
+            Some(place) => cells[*place as usize].add(call),
+            None => {
+                let place = cells.len() as u32;
+                cells.push(MatrixCell::of(call, epoch));
+                places.insert_unique(hash, place, |place| hash_of_cell(&cells[*place as usize]));
+            }
+        }
+    }
+
+    /// Adds all calls.
+    pub fn add_all(&mut self, calls: &Calls) {
+        for (index, call) in calls.calls.iter().enumerate() {
+            let epoch = u32::from(calls.epoch(index));
+            self.add(call, epoch, cell_hash(call, epoch));
+        }
+    }
+
+    /// The cells, in no particular order.
+    pub fn into_cells(self) -> Vec<MatrixCell> {
+        self.cells
+    }
+}
+
+/// Hash of the cell that a call belongs to.
+pub fn cell_hash(call: &Call, epoch: u32) -> u64 {
+    hash(call.caller, call.callee, call.service, epoch)
+}
+
+fn hash_of_cell(cell: &MatrixCell) -> u64 {
+    hash(cell.caller, cell.callee, cell.service, cell.epoch)
+}
+
+fn hash(caller: u32, callee: u32, service: u32, epoch: u32) -> u64 {
+    let parties = u64::from(caller) << 32 | u64::from(callee);
+    let rest = u64::from(service) << 32 | u64::from(epoch);
+    spread(spread(parties).wrapping_add(rest.wrapping_mul(0xD6E8_FEB8_6659_FD93)))
+}
