@@ -16,6 +16,7 @@ use groma_model::{Decoded, Observation, Problem, Timestamp};
 use groma_trace::MessageRecord;
 
 pub mod lines;
+pub mod traces;
 pub mod whole;
 
 mod discover;
@@ -26,7 +27,8 @@ pub use discover::{DiscoverError, Discovered, discover};
 pub static TOPOLOGY: &[&Importer] = &[];
 
 /// Importers of messages and spans, in the order in which they are asked, after [`TOPOLOGY`].
-pub static TRACES: &[&Importer] = &[];
+pub static TRACES: &[&Importer] =
+    &[&traces::nezha::IMPORTER, &traces::otlp_json::IMPORTER, &traces::zipkin::IMPORTER];
 
 /// All importers.
 pub fn importers() -> impl Iterator<Item = &'static Importer> {
