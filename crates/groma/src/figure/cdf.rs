@@ -129,7 +129,7 @@ impl Cdf {
             let width = |text: &str| text_width(text, 12.0);
             for (index, series) in self.series.iter().enumerate() {
                 let share = share_at(&series.points, mark) * 100.0;
-                let decimals = if share > 99.0 || share < 1.0 { 2 } else { 1 };
+                let decimals = if (1.0..=99.0).contains(&share) { 1 } else { 2 };
                 let text = format!("{share:.decimals$} % ≤ {}", self.x_unit.print_tick(mark));
                 let y = BOTTOM - 18.0 - 19.0 * (self.series.len() - 1 - index) as f64;
                 let fits = x + 20.0 + width(&text) < RIGHT;

@@ -1,0 +1,79 @@
+//! What tests and benches use beside cargo. Missing things are installed where that is possible
+//! without asking, and otherwise named; the tests that use them then skip themselves and say so.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Whether a program is on the path.
+pub(crate) fn has(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+}
+
+/// Installs psql, if it is missing and this is a root shell on a machine with apt.
+pub(crate) fn install_psql() {
+    if !has("psql") && !apt_install("postgresql-client") {
+        println!("psql is missing: its tests are skipped (package postgresql-client)");
+    }
+}
+
+/// A Python that has these packages, in a virtual environment under the cache folder.
+/// `None`: there is none, and the reason was printed.
+pub(crate) fn python(packages: &[&str]) -> Option<PathBuf> {
+    let folder = cache_folder()?.join("groma-venv");
+    let python = folder.join("bin").join("python");
+    if !python.is_file() {
+        println!("making a Python environment in {}", folder.display());
+        let make = || {
+            has("python3")
+                && quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
+        };
+        let made = make() || (apt_install("python3-venv") && make());
+        if !made {
+            println!("python3 with venv is missing: the tests that use it are skipped");
+            return None;
+        }
+    }
+    let missing: Vec<&str> = (packages.iter().copied())
+        .filter(|package| {
+            let module = package.split('[').next().unwrap_or(package);
+            !quiet(Command::new(&python).args(["-c", &format!("import {module}")]))
+        })
+        .collect();
+    if !missing.is_empty() {
+        println!("installing {} for Python", missing.join(", "));
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        if !quiet(Command::new(&python).args(install).args(&missing)) {
+            println!("that failed: the tests that use them are skipped");
+            return None;
+        }
+    }
+    Some(python)
+}
+
+fn cache_folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)
+}
+
+/// Whether the package is there now.
+fn apt_install(package: &str) -> bool {
+    if !has("apt-get") || !is_root() {
+        return false;
+    }
+    println!("installing {package}");
+    let apt = |words: &[&str]| {
+        quiet(Command::new("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    let install = ["install", "--yes", "--no-install-recommends", package];
+    apt(&install) || (apt(&["update"]) && apt(&install))
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
+
+fn quiet(command: &mut Command) -> bool {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
