@@ -1,0 +1,184 @@
+//! The world of a story, and how its questions reach the engine.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use futures::StreamExt;
+use groma_events::{SegmentOptions, SegmentWriter};
+use groma_model::{Observation, Raw, Schema, Timestamp};
+use groma_query::{Engine, EngineOptions, Outcome, QueryError, Session};
+use groma_store::{Commit, LIVE, MemoryJournal, Segment, World, identify};
+use groma_trace::{Direction, MessageBatch, MessageRecord};
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
+
+use crate::Answer;
+
+/// Shared by all connections of a story.
+#[derive(Clone)]
+pub(crate) struct WorldHandle {
+    engine: Engine,
+    world: Arc<Mutex<World>>,
+    folder: Arc<tempfile::TempDir>,
+}
+
+impl WorldHandle {
+    pub(crate) fn new() -> WorldHandle {
+        let world = World::open(Schema::builtin(), Box::new(MemoryJournal::default())).unwrap();
+        let (world, folder) = (Arc::new(Mutex::new(world)), Arc::new(tempfile::tempdir().unwrap()));
+        let options = EngineOptions {
+            segments_folder: Some(folder.path().to_owned()),
+            ..EngineOptions::default()
+        };
+        WorldHandle { engine: Engine::new(Arc::clone(&world), options), world, folder }
+    }
+
+    fn fill(&self, text: &str) {
+        let lines =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let (messages, entities): (Vec<&str>, Vec<&str>) =
+            lines.partition(|line| line.starts_with("message "));
+        let observations: Vec<_> = entities.into_iter().map(observation).collect();
+        let mut world = self.world.lock().unwrap();
+        let (changes, problems) =
+            identify(world.schema(), &"story".into(), &observations, Timestamp(1));
+        world
+            .commit(LIVE, Commit { problems, ..Commit::new("story".into(), Timestamp(1), changes) })
+            .unwrap();
+        if !messages.is_empty() {
+            let segment = self.write(&messages);
+            world.add_segments(LIVE, "story".into(), vec![segment], Timestamp(2)).unwrap();
+        }
+    }
+
+    fn write(&self, messages: &[&str]) -> Segment {
+        let mut batch = MessageBatch::default();
+        messages.iter().for_each(|line| batch.push(&message(line)));
+        let file = format!("{}.parquet", std::fs::read_dir(self.folder.path()).unwrap().count());
+        let path: PathBuf = self.folder.path().join(&file);
+        let mut writer = SegmentWriter::create(&path, SegmentOptions::default()).unwrap();
+        writer.write(&batch).unwrap();
+        let summary = writer.finish().unwrap();
+        Segment {
+            file: file.as_str().into(),
+            source: "story".into(),
+            records: summary.records,
+            from: Timestamp(0),
+            to: Timestamp(1),
+            bytes: summary.file_bytes,
+        }
+    }
+}
+
+/// `kind id attribute=value ...`
+fn observation(line: &str) -> Observation {
+    let (kind, rest) =
+        line.split_once(' ').expect("a line of a world is: kind id attribute=value ...");
+    let mut words = rest.split(' ').filter(|word| !word.is_empty());
+    let id = words.next().expect("an entity has an id");
+    words.fold(Observation::new(kind.to_owned(), id, Timestamp(1)), |observation, word| {
+        let (attribute, value) = word.split_once('=').expect("attribute=value");
+        observation.with(attribute.to_owned(), Raw::Text(value.to_owned()))
+    })
+}
+
+/// `message seconds process send|receive peer id=1 tx=1-2 [parent=..] [reply] [bytes=..] [service=..] [session=..]`
+fn message(line: &str) -> MessageRecord {
+    let words: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).collect();
+    let [_, seconds, process, direction, peer, rest @ ..] = words.as_slice() else {
+        panic!("a message is too short: {line}")
+    };
+    let named: HashMap<&str, &str> =
+        rest.iter().map(|word| word.split_once('=').unwrap_or((word, ""))).collect();
+    let number = |name: &str| named.get(name).map_or(0, |text| text.parse().unwrap());
+    let (tree, transaction, parent_transaction) =
+        groma_trace::hierarchical_id(named["tx"]).expect("tx is hierarchical");
+    MessageRecord {
+        time: Some(Timestamp((seconds.parse::<f64>().unwrap() * 1e9) as i64)),
+        process: (*process).into(),
+        direction: if *direction == "send" { Direction::Send } else { Direction::Receive },
+        peer: (*peer).into(),
+        message: number("id"),
+        parent_message: number("parent"),
+        reply: named.contains_key("reply"),
+        tree,
+        transaction,
+        parent_transaction,
+        session: number("session"),
+        service: named.get("service").map(|name| (*name).into()),
+        bytes: named.get("bytes").map(|text| text.parse().unwrap()),
+        status: None,
+    }
+}
+
+/// One connection of a story.
+pub(crate) struct Asker {
+    world: WorldHandle,
+    session: Option<Session>,
+}
+
+impl Asker {
+    pub(crate) fn new(world: WorldHandle) -> Asker {
+        Asker { world, session: None }
+    }
+}
+
+#[async_trait::async_trait]
+impl AsyncDB for Asker {
+    type Error = QueryError;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<Answer, QueryError> {
+        if let Some(text) = sql.strip_prefix("WORLD") {
+            self.world.fill(text);
+            return Ok(DBOutput::StatementComplete(0));
+        }
+        // `IN name` enters another database: the connections of a story are told apart this way.
+        if let Some(name) = sql.strip_prefix("IN ") {
+            self.session = Some(self.world.engine.session(name.trim(), "tester")?);
+            return Ok(DBOutput::StatementComplete(0));
+        }
+        if self.session.is_none() {
+            self.session = Some(self.world.engine.session(LIVE, "tester")?);
+        }
+        let session = self.session.as_ref().expect("just opened");
+        let mut answer = DBOutput::StatementComplete(0);
+        for outcome in session.execute(sql).await? {
+            answer = match outcome {
+                Outcome::Command { tag } => DBOutput::StatementComplete(
+                    tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0),
+                ),
+                Outcome::Rows { schema, mut stream } => {
+                    let mut rows = Vec::new();
+                    while let Some(batch) = stream.next().await {
+                        let batch = batch.map_err(QueryError::from)?;
+                        let options = FormatOptions::default().with_null("NULL");
+                        let columns: Vec<_> = batch
+                            .columns()
+                            .iter()
+                            .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                            .collect();
+                        rows.extend((0..batch.num_rows()).map(|row| {
+                            columns
+                                .iter()
+                                .map(|column| cell(column.value(row).to_string()))
+                                .collect()
+                        }));
+                    }
+                    DBOutput::Rows {
+                        types: vec![DefaultColumnType::Text; schema.fields().len()],
+                        rows,
+                    }
+                }
+            };
+        }
+        Ok(answer)
+    }
+
+    async fn shutdown(&mut self) {}
+}
+
+fn cell(text: String) -> String {
+    if text.is_empty() { "(empty)".into() } else { text }
+}
