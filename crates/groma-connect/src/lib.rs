@@ -20,15 +20,23 @@ pub mod traces;
 pub mod whole;
 
 mod discover;
+mod interface_name;
+mod suzieq;
 
 pub use discover::{DiscoverError, Discovered, discover};
 
 /// Importers of what the data center consists of, in the order in which they are asked.
-pub static TOPOLOGY: &[&Importer] = &[];
+pub static TOPOLOGY: &[&Importer] = &[&suzieq::IMPORTER];
 
 /// Importers of messages and spans, in the order in which they are asked, after [`TOPOLOGY`].
-pub static TRACES: &[&Importer] =
-    &[&traces::nezha::IMPORTER, &traces::otlp_json::IMPORTER, &traces::zipkin::IMPORTER];
+pub static TRACES: &[&Importer] = &[
+    &traces::message_log_parquet::IMPORTER,
+    &traces::message_log_json::IMPORTER,
+    &traces::message_log_csv::IMPORTER,
+    &traces::nezha::IMPORTER,
+    &traces::otlp_json::IMPORTER,
+    &traces::zipkin::IMPORTER,
+];
 
 /// All importers.
 pub fn importers() -> impl Iterator<Item = &'static Importer> {
