@@ -11,6 +11,10 @@
 mod csv_line;
 mod ids;
 mod json_stream;
+mod message_log;
+pub(crate) mod message_log_csv;
+pub(crate) mod message_log_json;
+pub(crate) mod message_log_parquet;
 pub(crate) mod nezha;
 mod otlp_attributes;
 pub(crate) mod otlp_json;

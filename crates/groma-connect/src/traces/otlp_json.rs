@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use groma_model::{Observation, Problem, Timestamp};
+use groma_trace::id_of_text;
 use serde_json::Value;
 
 use super::json_stream::{self, Handler, Step, at_byte};
@@ -163,7 +164,7 @@ impl Decoder<'_> {
             trace,
             id,
             parent,
-            session: attributes.text(&["session.id"]).and_then(ids::from_text).unwrap_or(0),
+            session: attributes.text(&["session.id"]).map_or(0, id_of_text),
             kind,
             process,
             service,

@@ -365,7 +365,7 @@ fn message_id(trace: u64, span: u64, leg: u64, listener: u64) -> u64 {
 
 /// Tells the messages of one listener from those of another.
 fn listener(process: &str) -> u64 {
-    ids::hash(process.as_bytes())
+    ids::of_name(process)
 }
 
 fn give_messages(span: Span, ends: Ends, parent_message: u64, out: &mut Out<'_>) {
