@@ -12,5 +12,4 @@ pub use error::EventsError;
 pub use read::{BATCH_RECORDS_MAX, Batches, Columns, SegmentReader};
 pub use reconstruct::{KeepCalls, Progress, ReconstructOptions, Reconstructed, reconstruct};
 pub use segment::schema as segment_schema;
-pub use segment::schema as segment_schema;
 pub use write::{SegmentOptions, SegmentSummary, SegmentWriter};

@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use groma_model::Timestamp;
 use groma_trace::MessageBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::statistics::Statistics;
 
 use crate::EventsError;
 use crate::columns::{self, NameSink};
@@ -86,6 +89,34 @@ impl SegmentReader {
     /// How many records it has.
     pub fn records(&self) -> u64 {
         (0..self.row_groups()).map(|group| self.row_group_records(group) as u64).sum()
+    }
+
+    /// Whether its columns are those that [`crate::SegmentWriter`] writes, in name, type and order.
+    pub fn is_as_written(&self) -> bool {
+        let (ours, theirs) = (crate::segment::schema(), self.metadata.schema());
+        let same = |(a, b): (&Arc<Field>, &Arc<Field>)| {
+            a.name() == b.name() && a.data_type() == b.data_type()
+        };
+        ours.fields().len() == theirs.fields().len()
+            && ours.fields().iter().zip(theirs.fields()).all(same)
+    }
+
+    /// First and last time in it, from its statistics, of a file that [`Self::is_as_written`].
+    /// `None`: no record has a time, or there are no statistics.
+    pub fn times(&self) -> Option<(Timestamp, Timestamp)> {
+        let groups = self.metadata.metadata().row_groups().iter();
+        groups
+            .filter_map(|group| {
+                let of_time = |chunk: &&ColumnChunkMetaData| {
+                    chunk.column_path().string() == column::TIME
+                };
+                match group.columns().iter().find(of_time)?.statistics()? {
+                    Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
+                    _ => None,
+                }
+            })
+            .reduce(|(first, last), (from, to)| (first.min(from), last.max(to)))
+            .map(|(first, last)| (Timestamp(first), Timestamp(last)))
     }
 
     /// The records of a row group, in batches of [`BATCH_RECORDS_MAX`] (the last may be smaller).

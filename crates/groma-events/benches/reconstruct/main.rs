@@ -1,0 +1,107 @@
+//! From segments to trees, sessions and matrix: work, time, rate and memory.
+//!
+//! `cargo bench -p groma-events -- FOLDER` takes the segments of a folder;
+//! `-- --make FOLDER SCALE` makes some there before (scale 0.05 is 44 million records).
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{env, fs};
+
+use groma_events::{ReconstructOptions, Reconstructed, reconstruct};
+use groma_trace::distribution;
+
+mod made;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> =
+        env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["--make", folder, scale] => {
+            make(Path::new(folder), scale.parse()?)?;
+            measure(Path::new(folder))
+        }
+        [folder] => measure(Path::new(folder)),
+        _ => {
+            let folder = env::temp_dir().join(format!("groma-bench-{}", std::process::id()));
+            fs::create_dir_all(&folder)?;
+            make(&folder, 0.001)?;
+            let measured = measure(&folder);
+            fs::remove_dir_all(&folder)?;
+            measured
+        }
+    }
+}
+
+fn make(folder: &Path, scale: f64) -> Result<(), Failure> {
+    fs::create_dir_all(folder)?;
+    let start = Instant::now();
+    let files = made::make(folder, scale)?;
+    let bytes: u64 =
+        files.iter().map(|file| fs::metadata(file).map_or(0, |file| file.len())).sum();
+    println!("made {} segments, {bytes} bytes, in {:.2?}", files.len(), start.elapsed());
+    Ok(())
+}
+
+fn measure(folder: &Path) -> Result<(), Failure> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "parquet"));
+    files.sort();
+    let mut best = f64::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let done = reconstruct(&files, &ReconstructOptions::default());
+        let seconds = start.elapsed().as_secs_f64();
+        if seconds < best {
+            best = seconds;
+        }
+        report(&done, seconds);
+    }
+    println!("best {best:.3} s");
+    Ok(())
+}
+
+/// The numbers that the peers print, too, so that they can be compared.
+fn report(done: &Reconstructed, seconds: f64) {
+    let whole = &done.reconstruction;
+    let counts = &whole.counts;
+    let durations = distribution::tree_durations(&whole.trees);
+    let silences = distribution::tree_silences(&whole.trees);
+    let nanos: i128 =
+        (0..whole.trees.len()).filter_map(|i| whole.trees.duration(i)).map(i128::from).sum();
+    let traffic: u64 =
+        whole.matrix.iter().map(|cell| cell.request_bytes + cell.reply_bytes).sum();
+    let asked: u64 = whole.matrix.iter().map(|cell| cell.requests).sum();
+    println!(
+        "answers records={} messages={} transactions={} trees={} tree_nanos={nanos} sessions={} \
+         cells={} requests={asked} bytes={traffic}",
+        counts.records,
+        counts.messages,
+        counts.transactions,
+        counts.trees,
+        counts.sessions,
+        whole.matrix.len(),
+    );
+    println!(
+        "groma {seconds:.3} s, {:.1} M records/s, peak {} MiB; below 2 s {:.4}, dormant {:.4}, \
+         duplicates {}, both ends {}, early {}, late {}, unreadable {}",
+        counts.records as f64 / seconds / 1e6,
+        peak_mib().unwrap_or(0),
+        durations.share_below(2_000_000_000).unwrap_or(f64::NAN),
+        silences.share_above(60_000_000_000).unwrap_or(f64::NAN),
+        counts.duplicates,
+        counts.both_ends,
+        counts.early_children,
+        counts.late_children,
+        done.unreadable.len(),
+    );
+}
+
+/// The most memory that this process ever held.
+fn peak_mib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib / 1024)
+}
