@@ -29,7 +29,7 @@ bench: toolchain  ## Speed, beside DuckDB and Polars on the same files
 soak: toolchain  ## The tests with far more cases: for a night
 	@cargo xtask soak
 
-fmt: toolchain  ## Format, and add missing mod lines
+fmt: toolchain  ## Format, add missing mod lines, make docs/kinds.md anew
 	@cargo fmt --all
 	@cargo xtask tidy --fix
 

@@ -4,6 +4,7 @@
 //! To add a rule: a file in `tidy/`, and a line in [`findings`].
 
 mod doors;
+mod kinds;
 mod lock;
 mod markdown;
 mod modules;
@@ -64,11 +65,12 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<bool> {
     Ok(errors == 0)
 }
 
-/// Adds missing `mod` lines, then checks.
+/// Adds missing `mod` lines and makes generated pages anew, then checks.
 pub(crate) fn fix(root: &Path) -> anyhow::Result<bool> {
-    for (path, text) in modules::fixed(&read_files(root)?) {
+    let files = read_files(root)?;
+    for (path, text) in modules::fixed(&files).into_iter().chain(kinds::fixed(&files)) {
         fs::write(root.join(&path), text).with_context(|| format!("writing {path}"))?;
-        println!("{path}: added what was missing");
+        println!("{path}: put right");
     }
     check(root)
 }
@@ -77,6 +79,7 @@ fn findings(root: &Path) -> anyhow::Result<Vec<Finding>> {
     let files = read_files(root)?;
     let mut findings = doors::check(&metadata(root)?);
     findings.extend(modules::check(&files));
+    findings.extend(kinds::check(&files));
     for file in &files {
         match file.path.rsplit('.').next() {
             Some("rs") => findings.extend(source::check_rust(file)),
