@@ -19,14 +19,19 @@ pub mod lines;
 pub mod traces;
 pub mod whole;
 
+mod cabling_csv;
+mod csv_lines;
 mod discover;
 mod interface_name;
+mod kind_csv;
 mod suzieq;
 
 pub use discover::{DiscoverError, Discovered, discover};
+pub use kind_csv::{KindRow, Said, write_kind_csv};
 
 /// Importers of what the data center consists of, in the order in which they are asked.
-pub static TOPOLOGY: &[&Importer] = &[&suzieq::IMPORTER];
+pub static TOPOLOGY: &[&Importer] =
+    &[&kind_csv::IMPORTER, &cabling_csv::IMPORTER, &suzieq::IMPORTER];
 
 /// Importers of messages and spans, in the order in which they are asked, after [`TOPOLOGY`].
 pub static TRACES: &[&Importer] = &[

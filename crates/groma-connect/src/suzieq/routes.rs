@@ -67,6 +67,9 @@ fn close(record: &Record, open: &mut Option<(String, String, Route)>, capture: &
     }
 }
 
+/// Metric of the last route of a table, which says only that nothing else matched.
+const MISS_METRIC: &str = "4278198272";
+
 /// `None`: a line that says nothing about where packets for others go (own addresses, broadcasts, link-local).
 fn linux_route(record: &Record, words: &[&str]) -> Result<Option<(String, String, Route)>, String> {
     let (kind, destination) = match words {
@@ -81,11 +84,18 @@ fn linux_route(record: &Record, words: &[&str]) -> Result<Option<(String, String
     if table == "local" || destination.starts_with("fe80:") || destination.starts_with("ff00:") {
         return Ok(None);
     }
+    // What the kernel puts behind each table so that a miss ends there: a miss is a miss without it.
+    if table == "unspec" || (destination == "default" && words.contains(&MISS_METRIC)) {
+        return Ok(None);
+    }
     let is_six = words.contains(&"pref") || destination.contains(':');
     let prefix = match destination {
         "default" if is_six => "::/0".to_owned(),
         other => network(other)?,
     };
+    if prefix.starts_with("127.") {
+        return Ok(None);
+    }
     let vrf = if table == "main" { DEFAULT_VRF } else { table };
     let metric = after(words, "metric").and_then(|metric| metric.parse::<i64>().ok());
     let drop = !kind.is_empty();

@@ -25,6 +25,9 @@ pub(super) fn read(record: &Record, answer: &Value, capture: &mut Capture) -> Re
 
 fn read_physical(record: &Record, physical: &Value, capture: &mut Capture) -> Result<(), String> {
     let Some(name) = junos_text(physical, "name") else { return Ok(()) };
+    if is_internal(&name) {
+        return Ok(());
+    }
     let device = record.hostname.as_str();
     let kind = match interface_name::class(&name) {
         NameClass::Other if is_socket(&name) => "ethernet",
@@ -120,6 +123,17 @@ fn read_instances(record: &Record, answer: &Value, capture: &mut Capture) {
 /// Whether a cable can be put in.
 fn is_socket(name: &str) -> bool {
     ["ge-", "xe-", "et-", "mge-", "fe-"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether it is a part of the software with neither a socket nor an address of the network.
+fn is_internal(name: &str) -> bool {
+    const NAMES: [&str; 24] = [
+        "bme", "cbp", "demux", "dsc", "esi", "fti", "gr-", "gre", "ipip", "jsrv", "lsi", "lt-",
+        "mtun", "pd-", "pe-", "pfe-", "pfh-", "pimd", "pime", "pip", "pp", "rbeb", "tap", "vtep",
+    ];
+    NAMES.iter().any(|prefix| {
+        name.strip_prefix(prefix).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic()))
+    })
 }
 
 /// `10Gbps`, `800mbps`, `1000mbps`
