@@ -23,6 +23,11 @@ pub trait Journal: Send {
     fn cut_torn_tail(&mut self, _sequence: u64) -> Result<bool, JournalError> {
         Ok(false)
     }
+
+    /// What had to be repaired when it was opened, for people. `None`: nothing.
+    fn repair(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A journal could not be opened, read or written.

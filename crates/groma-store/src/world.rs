@@ -111,6 +111,14 @@ impl World {
         self.torn_tail.as_deref()
     }
 
+    /// What had to be repaired when the world was opened, for people: a torn entry, or what the
+    /// journal says of itself. `None`: nothing.
+    pub fn repair(&self) -> Option<String> {
+        let torn = self.torn_tail.as_ref();
+        torn.map(|reason| format!("the last entry was torn and is left out: {reason}"))
+            .or_else(|| self.journal.repair())
+    }
+
     /// All databases by name.
     pub fn databases(&self) -> impl ExactSizeIterator<Item = &Database> {
         self.databases.values()
