@@ -50,8 +50,10 @@ fn run(words: &[&str]) -> anyhow::Result<bool> {
     }
 }
 
-/// The root of the workspace: the parent of this crate.
+/// The root of the workspace: the parent of this crate. Asked of cargo when running, not when
+/// compiling: clones that share a target folder share this program.
 fn root() -> anyhow::Result<PathBuf> {
-    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    Ok(parent.context("xtask has no parent folder")?.to_owned())
+    let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let parent = crate_folder.as_deref().and_then(Path::parent);
+    Ok(parent.context("run it as `cargo xtask`")?.to_owned())
 }
