@@ -32,6 +32,10 @@ impl Databases {
         Databases { engine, pinned: Mutex::default(), pg_catalog }
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The pinned view of a database.
     pub(crate) fn view(&self, database: &str) -> Result<Arc<View>, QueryError> {
         let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,44 +1,85 @@
 //! What is derived from a version: each part is made when first asked for, and once.
+//!
+//! ```text
+//! segments --reconstruct--> Events --+
+//! snapshot --build--------> Network -+--> Traffic
+//! ```
+//!
+//! Forks that share segments share their [`Events`]; a version that does not differ from its
+//! template's shares everything.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use groma_model::{Problem, Version};
-use groma_store::Database;
+use groma_events::{KeepCalls, ReconstructOptions, reconstruct};
+use groma_model::{Interval, Problem, Timestamp, Version};
+use groma_store::{Database, Snapshot, check};
+use groma_trace::Reconstruction;
+
+/// What the message log of a database says: trees, sessions, matrix and calls.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    pub(crate) reconstruction: Reconstruction,
+    /// Files and parts of files that could not be read.
+    pub(crate) unreadable: Vec<Problem>,
+}
 
 /// What is derived from one version of one database.
 pub(crate) struct Derived {
     database: Database,
     segments_folder: Option<PathBuf>,
+    shared: Arc<SharedEvents>,
+    epochs: OnceLock<Vec<i64>>,
     problems: OnceLock<Vec<Problem>>,
+    events: OnceLock<Arc<Events>>,
 }
 
-/// Versions whose derived parts are kept: the newest of each database, and at most this many.
+/// Most versions whose derived parts are kept.
 const DERIVED_KEPT_MAX: usize = 16;
 
-/// The derived parts of the versions in use. A fork that does not differ shares its template's.
+/// Most times in the traffic's window at which the topology may change; of more, the first are taken.
+const EPOCHS_MAX: usize = 1024;
+
+/// The derived parts of the versions in use.
 #[derive(Default)]
 pub(crate) struct DerivedCache {
     kept: Mutex<HashMap<Version, Arc<Derived>>>,
+    shared: Arc<SharedEvents>,
 }
 
+/// The logs last reconstructed, by their files and the epochs they are cut at.
+#[derive(Default)]
+struct SharedEvents {
+    kept: Mutex<Vec<(EventsKey, Arc<OnceLock<Arc<Events>>>)>>,
+}
+
+type EventsKey = (Vec<PathBuf>, Vec<i64>);
+
+/// Most logs that are kept reconstructed.
+const EVENTS_KEPT_MAX: usize = 2;
+
 impl DerivedCache {
+    /// What is derived from a database as it is now; nothing is computed yet.
     pub(crate) fn of(&self, database: &Database, segments_folder: Option<&Path>) -> Arc<Derived> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         if kept.len() >= DERIVED_KEPT_MAX
             && !kept.contains_key(&database.version())
             && let Some(oldest) = kept.keys().min().copied()
         {
             kept.remove(&oldest);
         }
-        Arc::clone(kept.entry(database.version()).or_insert_with(|| {
+        let derived = kept.entry(database.version()).or_insert_with(|| {
             Arc::new(Derived {
                 database: database.clone(),
                 segments_folder: segments_folder.map(Path::to_owned),
+                shared: Arc::clone(&self.shared),
+                epochs: OnceLock::new(),
                 problems: OnceLock::new(),
+                events: OnceLock::new(),
             })
-        }))
+        });
+        Arc::clone(derived)
     }
 }
 
@@ -51,6 +92,70 @@ impl Derived {
 
     /// Contradictions in the model as it is. Blocks while they are looked for.
     pub(crate) fn found_problems(&self) -> &[Problem] {
-        self.problems.get_or_init(Vec::new)
+        self.problems.get_or_init(|| check(self.database.snapshot()))
     }
+
+    /// Trees, sessions and the matrix as recorded. Blocks while the log is read.
+    pub(crate) fn events(&self) -> Arc<Events> {
+        let events = self
+            .events
+            .get_or_init(|| self.shared.of((self.segment_files(), self.epochs().to_vec())));
+        Arc::clone(events)
+    }
+
+    /// Times at which a fact of the model begins or ceases to hold, inside the log's window.
+    pub(crate) fn epochs(&self) -> &[i64] {
+        self.epochs.get_or_init(|| {
+            let window = self.database.segments().map(|row| (row.segment.from, row.segment.to));
+            let window = window.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+            window.map_or(Vec::new(), |(from, to)| {
+                epochs(self.database.snapshot(), Interval { from, to })
+            })
+        })
+    }
+}
+
+fn epochs(snapshot: &Snapshot, window: Interval) -> Vec<i64> {
+    let mut times: Vec<i64> = (snapshot.all_entities())
+        .flat_map(|entity| entity.all_facts())
+        .flat_map(|(_, fact)| [fact.valid.from, fact.valid.to])
+        .filter(|time| window.from < *time && *time < window.to && *time != Timestamp::MAX)
+        .map(|time| time.0)
+        .collect();
+    times.sort_unstable();
+    times.dedup();
+    times.truncate(EPOCHS_MAX);
+    times
+}
+
+impl SharedEvents {
+    fn of(&self, key: EventsKey) -> Arc<Events> {
+        let slot = {
+            let mut kept = lock(&self.kept);
+            match kept.iter().position(|(known, _)| *known == key) {
+                Some(place) => Arc::clone(&kept[place].1),
+                None => {
+                    if kept.len() >= EVENTS_KEPT_MAX {
+                        kept.remove(0);
+                    }
+                    let slot = Arc::new(OnceLock::new());
+                    kept.push((key.clone(), Arc::clone(&slot)));
+                    slot
+                }
+            }
+        };
+        let (files, epochs) = key;
+        Arc::clone(slot.get_or_init(|| Arc::new(read_events(&files, epochs))))
+    }
+}
+
+fn read_events(files: &[PathBuf], epochs: Vec<i64>) -> Events {
+    let options =
+        ReconstructOptions { epochs, calls: KeepCalls::Yes, ..ReconstructOptions::default() };
+    let reconstructed = reconstruct(files, &options);
+    Events { reconstruction: reconstructed.reconstruction, unreadable: reconstructed.unreadable }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

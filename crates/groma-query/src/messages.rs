@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{AsArray, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -11,8 +12,9 @@ use datafusion::datasource::listing::{
 };
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::Result;
-use datafusion::functions::expr_fn::to_hex;
-use datafusion::logical_expr::{LogicalPlanBuilder, col, ident};
+use datafusion::logical_expr::{
+    ColumnarValue, LogicalPlanBuilder, ScalarUDF, Volatility, create_udf, ident,
+};
 
 use crate::View;
 
@@ -22,19 +24,35 @@ pub(crate) const SCHEMA: &str = "trace";
 pub(crate) const NAME: &str = "messages";
 
 /// The segments that a view can see, as one table with filters pushed into the files.
-/// Ids are shown in hexadecimal, as most tracers print them.
+/// Ids are text, as in all tables of the schema.
 pub(crate) async fn table(view: &View) -> Result<Arc<dyn TableProvider>> {
-    let records = records(view)?;
+    let (records, print) = (records(view)?, print_id());
     let columns: Vec<_> = (records.schema().fields().iter())
         .map(|field| match field.data_type() {
-            DataType::UInt64 => to_hex(ident(field.name())).alias(field.name()),
-            _ => col(ident(field.name()).to_string()),
+            DataType::UInt64 => print.call(vec![ident(field.name())]).alias(field.name()),
+            _ => ident(field.name()),
         })
         .collect();
     let plan = LogicalPlanBuilder::scan(NAME, provider_as_source(records), None)?
         .project(columns)?
         .build()?;
     Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+fn print_id() -> ScalarUDF {
+    let print = |arguments: &[ColumnarValue]| {
+        let ids = arguments[0].clone().into_array(1)?;
+        let ids = ids.as_primitive::<UInt64Type>();
+        let texts: StringArray = ids.iter().map(|id| id.map(groma_trace::print_id)).collect();
+        Ok(ColumnarValue::Array(Arc::new(texts)))
+    };
+    create_udf(
+        "print_id",
+        vec![DataType::UInt64],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(print),
+    )
 }
 
 fn records(view: &View) -> Result<Arc<dyn TableProvider>> {

@@ -26,7 +26,7 @@ mod whole;
 pub use calls::{Call, Calls, Seen};
 pub use census::{Census, Spanning, TREE_RECORDS_MAX};
 pub use group::{Grouping, spread};
-pub use ids::{hierarchical_id, id_of_text};
+pub use ids::{hierarchical_id, id_of_text, print_id};
 pub use matrix::{MatrixCell, MatrixTable, cell_hash};
 pub use message::{Direction, MessageBatch, MessageRecord, NameIndex};
 pub use outcome::{

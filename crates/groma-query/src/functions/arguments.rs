@@ -10,7 +10,7 @@ use datafusion::logical_expr::Expr;
 
 use crate::catalog::Databases;
 use crate::table::{Column, RowsTable, Sheet, arrow_schema};
-use crate::{QueryError, View};
+use crate::{Engine, QueryError, View};
 
 /// A table function.
 pub(crate) struct Function {
@@ -36,6 +36,11 @@ impl Call {
     /// The argument at a place as text; `None`: NULL or not given.
     pub(crate) fn text(&self, index: usize) -> Option<&str> {
         self.texts.get(index).and_then(Option::as_deref)
+    }
+
+    /// The engine, for functions that act on the world.
+    pub(crate) fn engine(&self) -> &Engine {
+        self.databases.engine()
     }
 
     /// The view of the session's own database.

@@ -1,6 +1,7 @@
 //! All table functions, in the order of the manual. Each answers constants; see `arguments`.
 
 mod arguments;
+mod import;
 mod model_diff;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use datafusion::execution::context::SessionContext;
 use arguments::Function;
 
 /// Names, arguments, columns and docs come from the entries themselves.
-pub(crate) static ALL: &[&Function] = &[&model_diff::FUNCTION];
+pub(crate) static ALL: &[&Function] = &[&import::FUNCTION, &model_diff::FUNCTION];
 
 /// Makes all functions known to a session.
 pub(crate) fn register(context: &SessionContext) {

@@ -2,12 +2,17 @@
 
 mod attributes;
 mod commits;
+mod counts;
+mod distributions;
 mod entities;
 mod facts;
 mod kinds;
 mod problems;
 mod segments;
+mod sessions;
+mod skew;
 mod sources;
+mod trees;
 
 use crate::table::Table;
 
@@ -21,4 +26,9 @@ pub(crate) static ALL: &[&Table] = &[
     &commits::TABLE,
     &problems::TABLE,
     &segments::TABLE,
+    &counts::TABLE,
+    &trees::TABLE,
+    &sessions::TABLE,
+    &distributions::TABLE,
+    &skew::TABLE,
 ];
