@@ -33,8 +33,13 @@ pub(crate) fn write(
         let writer = scope.spawn(move || {
             write_segments(folder, plan.segment_records as u64, &to_write, &emptied)
         });
-        let mut batches =
-            Batches { names: &layout.names, batch: named(&layout.names), full, to_fill };
+        let mut batches = Batches {
+            names: &layout.names,
+            batch: named(&layout.names),
+            batch_records: BATCH_RECORDS.min(plan.segment_records),
+            full,
+            to_fill,
+        };
         let tally = Traffic::new(plan, layout).run(|record| batches.push(record), progress);
         let tally = tally.and_then(|tally| batches.finish().map(|()| tally));
         // The writer's error is the cause where both have one.
@@ -49,6 +54,7 @@ pub(crate) fn write(
 struct Batches<'a> {
     names: &'a [Arc<str>],
     batch: MessageBatch,
+    batch_records: usize,
     full: SyncSender<MessageBatch>,
     to_fill: Receiver<MessageBatch>,
 }
@@ -69,7 +75,7 @@ impl Batches<'_> {
         batch.bytes.push(record.bytes);
         batch.status.push(record.status);
         batch.flags.push(record.flags);
-        if batch.len() < BATCH_RECORDS {
+        if batch.len() < self.batch_records {
             return Ok(());
         }
         let next = self.to_fill.try_recv().unwrap_or_else(|_| named(self.names));

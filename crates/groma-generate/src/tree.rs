@@ -15,7 +15,7 @@
 
 use groma_trace::MessageBatch;
 
-use crate::dice::Dice;
+use crate::dice::{Dice, Even};
 use crate::layout::{
     ESB_INSTANCES, FARMS, FARMS_PER_GROUP, GROUPS, INSTANCES_PER_FARM, Layout, Service,
     group_of_farm,
@@ -94,6 +94,17 @@ pub(crate) struct Grower<'a> {
     entries: [u32; FARMS],
     carried: [u32; FARMS],
     replicas: Vec<u32>,
+    sizes: Sizes,
+}
+
+/// Sizes of pairs of messages, even within each class that the truth tells apart: at a small scale
+/// the few largest messages do not decide the shares.
+struct Sizes {
+    far: Even,
+    in_esb_vlan: Even,
+    in_app_vlan: Even,
+    same_group: Even,
+    other_group: Even,
 }
 
 impl<'a> Grower<'a> {
@@ -107,6 +118,13 @@ impl<'a> Grower<'a> {
             entries: std::array::from_fn(|_| dice.below(INSTANCES_PER_FARM) as u32),
             carried: std::array::from_fn(|_| dice.below(INSTANCES_PER_FARM) as u32),
             replicas: layout.services.iter().map(|_| dice.below(8) as u32).collect(),
+            sizes: Sizes {
+                far: Even::new(dice),
+                in_esb_vlan: Even::new(dice),
+                in_app_vlan: Even::new(dice),
+                same_group: Even::new(dice),
+                other_group: Even::new(dice),
+            },
         }
     }
 
@@ -146,8 +164,8 @@ impl<'a> Grower<'a> {
         at: At,
         service: usize,
     ) -> f64 {
-        let (request_bytes, reply_bytes) = self.pair_bytes(dice, self.plan.traffic.app_pair_bytes);
         let replica = self.next_replica(service);
+        let (request_bytes, reply_bytes) = self.app_bytes(dice, service, at.esb, replica);
         let asked = at.time + dice.exponential(HANDLING);
         let request = Message {
             parent: at.cause,
@@ -187,7 +205,7 @@ impl<'a> Grower<'a> {
         let farm = self.other_farm(dice, farm);
         let service = self.layout.service_of_group(group_of_farm(farm), dice);
         let esb = next_member(&mut self.carried, farm);
-        let (request_bytes, reply_bytes) = self.pair_bytes(dice, self.plan.traffic.esb_pair_bytes);
+        let (request_bytes, reply_bytes) = self.esb_bytes(dice, at.esb, esb);
         let request = Message {
             parent: at.cause,
             bytes: request_bytes,
@@ -233,13 +251,29 @@ impl<'a> Grower<'a> {
         first_replica as u32 + *turn
     }
 
-    fn pair_bytes(&self, dice: &mut Dice, mean: f64) -> (u32, u32) {
+    fn app_bytes(&mut self, dice: &mut Dice, service: usize, esb: u32, replica: u32) -> (u32, u32) {
+        let slots = &self.layout.slots;
+        let same_vlan = slots[esb as usize].vlan == slots[replica as usize].vlan;
+        let sizes = match (self.layout.services[service].near, same_vlan) {
+            (false, _) => &mut self.sizes.far,
+            (true, true) => &mut self.sizes.in_esb_vlan,
+            (true, false) => &mut self.sizes.in_app_vlan,
+        };
         let traffic = &self.plan.traffic;
-        let both = dice.lognormal_of_mean(mean, traffic.bytes_sigma);
-        let spread =
-            REQUEST_SHARE_SPREAD.min(traffic.request_share).min(1.0 - traffic.request_share);
-        let share = traffic.request_share + dice.between(-spread, spread);
-        (whole_bytes(both * share), whole_bytes(both * (1.0 - share)))
+        let both = sizes.lognormal_of_mean(traffic.app_pair_bytes, traffic.bytes_sigma);
+        split(dice, both, traffic.request_share)
+    }
+
+    fn esb_bytes(&mut self, dice: &mut Dice, from: u32, to: u32) -> (u32, u32) {
+        let group = |slot: u32| group_of_farm(slot as usize / INSTANCES_PER_FARM);
+        let sizes = if group(from) == group(to) {
+            &mut self.sizes.same_group
+        } else {
+            &mut self.sizes.other_group
+        };
+        let traffic = &self.plan.traffic;
+        let both = sizes.lognormal_of_mean(traffic.esb_pair_bytes, traffic.bytes_sigma);
+        split(dice, both, traffic.request_share)
     }
 
     fn status(&self, dice: &mut Dice) -> i32 {
@@ -261,6 +295,13 @@ fn next_member(turns: &mut [u32; FARMS], farm: usize) -> u32 {
     let slot = (farm * INSTANCES_PER_FARM) as u32 + turns[farm];
     debug_assert!((slot as usize) < ESB_INSTANCES);
     slot
+}
+
+/// Bytes of a request and its reply; the request's share lies around its mean.
+fn split(dice: &mut Dice, both: f64, request_share: f64) -> (u32, u32) {
+    let spread = REQUEST_SHARE_SPREAD.min(request_share).min(1.0 - request_share);
+    let share = request_share + dice.between(-spread, spread);
+    (whole_bytes(both * share), whole_bytes(both * (1.0 - share)))
 }
 
 fn begin(tree: &mut Tree, parent: u32) -> u32 {

@@ -1,5 +1,6 @@
 //! The layout as observations: what an importer would hear about the data center.
 
+mod machines;
 mod network;
 mod software;
 
@@ -17,6 +18,7 @@ use crate::layout::{
 pub(crate) fn observe(layout: &Layout, plan: &Plan) -> Vec<Observation> {
     let mut world = World { layout, at: Timestamp(plan.start_ns), observations: Vec::new() };
     world.network();
+    world.machines();
     world.software();
     world.observations
 }
@@ -50,6 +52,29 @@ impl World<'_> {
         observation.attributes =
             attributes.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
         self.observations.push(observation);
+    }
+
+    /// What holds for ever and what holds for a time: in one observation where it is the same.
+    fn add_with<const N: usize, const M: usize>(
+        &mut self,
+        kind: &'static str,
+        key: &str,
+        always: [(&'static str, Raw); N],
+        during: &[(Interval, [(&'static str, Raw); M])],
+    ) {
+        self.add(kind, key, always);
+        for (valid, attributes) in during {
+            if *valid == Interval::ALWAYS
+                && let Some(observation) = self.observations.last_mut()
+            {
+                let more = attributes.iter().cloned();
+                observation
+                    .attributes
+                    .extend(more.map(|(name, value)| (Cow::Borrowed(name), value)));
+            } else {
+                self.add_during(kind, key, *valid, attributes.clone());
+            }
+        }
     }
 
     /// The VLANs of a machine with the time for which each holds; one, or two if it moves.

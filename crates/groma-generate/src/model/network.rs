@@ -1,17 +1,13 @@
 //! Rooms, racks, switches, cables, VLANs and gateways.
 
-use groma_model::Interval;
-
-use super::{Machine, World, network, vid};
+use super::{World, network, vid};
 use crate::layout::{
     ACCESS_PAIRS, APP_VLANS, DISTRIBUTION_PAIRS, EDGE_VLAN, GROUPS, OTHER_VLAN, VLANS, VlanIndex,
-    first_machine,
 };
 
 const SITE: &str = "dc-north";
 const DOMAIN: &str = "dc";
-const RACKS_PER_ROW: usize = 8;
-const MACHINE_SPEED: i64 = 10_000_000_000;
+pub(super) const RACKS_PER_ROW: usize = 8;
 const UPLINK_SPEED: i64 = 40_000_000_000;
 const SIDES: [char; 2] = ['a', 'b'];
 const CORE: &str = "core";
@@ -19,7 +15,7 @@ const EDGE: &str = "edge";
 const EDGE_PORT: &str = "po1";
 
 /// A port: device and name.
-type Port<'a> = (&'a str, &'a str);
+pub(super) type Port<'a> = (&'a str, &'a str);
 
 impl World<'_> {
     pub(super) fn network(&mut self) {
@@ -28,11 +24,6 @@ impl World<'_> {
         self.uplinks();
         self.vlans_and_gateways();
         self.way_out();
-        for pair in 0..ACCESS_PAIRS {
-            for index in first_machine(pair)..first_machine(pair + 1) {
-                self.machine(Machine { pair, index });
-            }
-        }
     }
 
     fn places(&mut self) {
@@ -86,7 +77,7 @@ impl World<'_> {
         );
     }
 
-    fn device(&mut self, name: &str, role: &'static str, tier: i64, rack: String) {
+    pub(super) fn device(&mut self, name: &str, role: &'static str, tier: i64, rack: String) {
         self.add(
             "physical.device",
             name,
@@ -155,7 +146,7 @@ impl World<'_> {
     }
 
     /// A socket that is a member of a LAG.
-    fn port(&mut self, (device, name): Port<'_>, speed: i64) {
+    pub(super) fn port(&mut self, (device, name): Port<'_>, speed: i64) {
         self.add(
             "physical.port",
             format!("{device}:{name}"),
@@ -168,7 +159,7 @@ impl World<'_> {
         );
     }
 
-    fn cable(&mut self, a: Port<'_>, b: Port<'_>) {
+    pub(super) fn cable(&mut self, a: Port<'_>, b: Port<'_>) {
         let (a, b) = (format!("{}:{}", a.0, a.1), format!("{}:{}", b.0, b.1));
         let (a, b) = if a < b { (a, b) } else { (b, a) };
         self.add(
@@ -294,89 +285,13 @@ impl World<'_> {
             );
         }
     }
-
-    /// A machine with a bond of two ports, one cable to each switch of its pair.
-    fn machine(&mut self, machine: Machine) {
-        let (name, bond) = (machine.name(), format!("{}:bond0", machine.name()));
-        let rack = rack_name(machine.pair, machine.number() % RACKS_PER_ROW);
-        let vlans = self.vlans(machine);
-        self.device(&name, "host", 0, rack.clone());
-        self.add(
-            "physical.port",
-            bond.clone(),
-            [
-                ("device", name.as_str().into()),
-                ("name", "bond0".into()),
-                ("type", "lag".into()),
-                ("mac", machine.mac().into()),
-                ("mode", "access".into()),
-                ("speed_bits_per_second", (2 * MACHINE_SPEED).into()),
-            ],
-        );
-        self.add(
-            "network.lag",
-            bond.clone(),
-            [
-                ("port", bond.clone().into()),
-                ("members", vec![format!("{name}:eth0"), format!("{name}:eth1")].into()),
-            ],
-        );
-        for (side, switch) in both(&access(machine.pair)).iter().enumerate() {
-            let (eth, socket) = (format!("eth{side}"), format!("h{:03}", machine.number()));
-            self.port((&name, &eth), MACHINE_SPEED);
-            self.add(
-                "physical.port",
-                format!("{switch}:{socket}"),
-                [
-                    ("device", switch.as_str().into()),
-                    ("name", socket.as_str().into()),
-                    ("type", "ethernet".into()),
-                    ("mode", "access".into()),
-                    ("speed_bits_per_second", MACHINE_SPEED.into()),
-                ],
-            );
-            self.cable((&name, &eth), (switch, &socket));
-            self.in_vlans(&format!("{switch}:{socket}"), &vlans);
-        }
-        self.in_vlans(&bond, &vlans);
-        for (vlan, valid) in &vlans {
-            let ip = machine.address(*vlan);
-            self.add_during(
-                "network.address",
-                format!("{bond}|{ip}"),
-                *valid,
-                [
-                    ("ip", ip.clone().into()),
-                    ("prefix_length", 16.into()),
-                    ("port", bond.clone().into()),
-                ],
-            );
-            self.add_during("compute.host", name.clone(), *valid, [("address", ip.into())]);
-        }
-        self.add(
-            "compute.host",
-            name.clone(),
-            [
-                ("device", name.into()),
-                ("rack", rack.into()),
-                ("cpus", 32.into()),
-                ("memory_bytes", (256i64 << 30).into()),
-            ],
-        );
-    }
-
-    fn in_vlans(&mut self, port: &str, vlans: &[(VlanIndex, Interval)]) {
-        for (vlan, valid) in vlans {
-            self.add_during("physical.port", port, *valid, [("access_vlan", vid(*vlan).into())]);
-        }
-    }
 }
 
-fn both(pair: &str) -> [String; 2] {
+pub(super) fn both(pair: &str) -> [String; 2] {
     SIDES.map(|side| format!("{pair}{side}"))
 }
 
-fn access(pair: usize) -> String {
+pub(super) fn access(pair: usize) -> String {
     format!("acc{pair:02}")
 }
 
@@ -388,7 +303,7 @@ fn room_name(room: usize) -> String {
     format!("room-{room}")
 }
 
-fn rack_name(pair: usize, rack: usize) -> String {
+pub(super) fn rack_name(pair: usize, rack: usize) -> String {
     format!("row{pair:02}-rack{rack}")
 }
 

@@ -1,6 +1,6 @@
 //! Applications, services, farms, and what their instances run on.
 
-use groma_model::{Interval, Raw, Timestamp};
+use groma_model::{Interval, Timestamp};
 
 use super::{Machine, World, vid};
 use crate::layout::{APPLICATIONS, FARMS, INSTANCES_PER_FARM, SERVICES, Slot, group_of_farm};
@@ -47,12 +47,12 @@ impl World<'_> {
                     valid,
                     [("runs_on", format!("host/{machine}").into())],
                 );
-                self.add("service.instance", instance.clone(), [("role", "esb".into())]);
                 self.add_during(
                     "service.instance",
                     instance,
                     valid,
                     [
+                        ("role", "esb".into()),
                         ("farm", name.as_str().into()),
                         ("runs_on", format!("process/{process}").into()),
                     ],
@@ -87,12 +87,12 @@ impl World<'_> {
             let slot = self.layout.slots[service.first_replica + replica].clone();
             let runs_on = self.place(index, &slot);
             for (instance, valid) in self.instance_names(&slot) {
-                self.add("service.instance", instance.clone(), [("role", "app".into())]);
                 self.add_during(
                     "service.instance",
                     instance,
                     valid,
                     [
+                        ("role", "app".into()),
                         ("service", name.as_str().into()),
                         ("replica_set", set.as_str().into()),
                         ("runs_on", runs_on.as_str().into()),
@@ -109,20 +109,17 @@ impl World<'_> {
             return format!("host/{}", machine.name());
         }
         let vm = format!("vm-{service:03}-p{:02}", slot.pair);
-        let host: Raw = machine.name().into();
         let mac = format!("02:01:00:{:02x}:{:02x}:{:02x}", service >> 8, service & 255, slot.pair);
-        self.add("compute.vm", vm.clone(), [("host", host), ("mac", mac.into())]);
-        for (vlan, valid) in self.vlans(machine) {
-            // Above the addresses of machines: the third number is 64 and more.
-            let (third, fourth) = (64 + slot.pair + 48 * (service / 250), 2 + service % 250);
-            let ip = format!("{}.{third}.{fourth}", super::network(vlan));
-            self.add_during(
-                "compute.vm",
-                vm.clone(),
-                valid,
-                [("address", ip.into()), ("vlan", vid(vlan).into())],
-            );
-        }
+        // Above the addresses of machines: the third number is 64 and more.
+        let (third, fourth) = (64 + slot.pair + 48 * (service / 250), 2 + service % 250);
+        let in_vlan: Vec<_> = (self.vlans(machine).into_iter())
+            .map(|(vlan, valid)| {
+                let ip = format!("{}.{third}.{fourth}", super::network(vlan));
+                (valid, [("address", ip.into()), ("vlan", vid(vlan).into())])
+            })
+            .collect();
+        let attributes = [("host", machine.name().into()), ("mac", mac.into())];
+        self.add_with("compute.vm", &vm, attributes, &in_vlan);
         if !IN_PROCESSES.contains(&service) {
             return format!("vm/{vm}");
         }
