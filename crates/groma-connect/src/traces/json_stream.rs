@@ -17,7 +17,7 @@ use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, 
 use serde_json::Value;
 
 /// Most bytes between the ends of two elements. More is no element but a mistake, and ends the document.
-pub(super) const ELEMENT_SIZE_MAX: u64 = 64 << 20;
+pub(super) const ELEMENT_SIZE_MAX: u64 = 16 << 20;
 /// Deepest nesting of what is walked through; elements themselves may have serde_json's 128.
 const DEPTH_MAX: usize = 16;
 const READ_BUFFER_SIZE: usize = 256 << 10;

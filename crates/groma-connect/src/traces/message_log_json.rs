@@ -25,7 +25,12 @@ pub(crate) static IMPORTER: Importer = Importer {
 /// How many unknown field names of one input are told of.
 const UNKNOWN_FIELDS_MAX: usize = 16;
 
-fn recognises(_path: &Path, first: &[u8]) -> bool {
+fn recognises(path: &Path, first: &[u8]) -> bool {
+    let is_lines = path.extension().is_some_and(|it| it == "jsonl" || it == "ndjson");
+    let is_spans = stdx::contains(first, "\"traceId\"") || stdx::contains(first, "esourceSpans\"");
+    if is_lines && !is_spans {
+        return true;
+    }
     if stdx::first_visible(first) != Some(b'{') {
         return false;
     }

@@ -21,6 +21,12 @@ impl<K: Eq + Hash, V: Default> Recent<K, V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
+    /// How many keys are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
     /// What is remembered of `key`, new if nothing is. The oldest are forgotten when there are too many.
     pub(super) fn entry(&mut self, key: K) -> &mut V {
         if self.young.len() >= self.generation_length && !self.young.contains_key(&key) {
@@ -45,7 +51,7 @@ mod tests {
         }
         assert!((90..100).all(|key| recent.get(&key) == Some(&(key + 1))));
         assert_eq!(recent.get(&79), None);
-        assert!(recent.young.len() + recent.old.len() <= 20);
+        assert!(recent.len() <= 20);
     }
 
     #[test]

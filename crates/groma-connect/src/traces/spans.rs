@@ -89,6 +89,7 @@ pub(super) struct Sizes {
 /// Holds spans and turns them into messages.
 pub(super) struct Assembler {
     held: Vec<Span>,
+    held_max: usize,
     known: Recent<(u64, u64), Known>,
     /// `None`: several processes have the address.
     by_address: HashMap<Arc<str>, Option<Arc<str>>>,
@@ -126,10 +127,15 @@ struct Ends {
 
 impl Assembler {
     pub(super) fn new() -> Assembler {
+        Assembler::holding(SPANS_HELD_MAX)
+    }
+
+    fn holding(held_max: usize) -> Assembler {
         Assembler {
             held: Vec::new(),
+            held_max,
             // A span tells of itself and of its parent.
-            known: Recent::new(2 * SPANS_HELD_MAX),
+            known: Recent::new(2 * held_max),
             by_address: HashMap::new(),
             client: CLIENT.into(),
             unknown: UNKNOWN.into(),
@@ -151,7 +157,7 @@ impl Assembler {
     pub(super) fn push(&mut self, span: Span, out: &mut Out<'_>) {
         self.note(&span);
         self.held.push(span);
-        if self.held.len() >= SPANS_HELD_MAX {
+        if self.held.len() >= self.held_max {
             self.flush(out);
         }
     }
@@ -402,5 +408,48 @@ fn give_messages(span: Span, ends: Ends, parent_message: u64, out: &mut Out<'_>)
     out.message(request);
     if let Some(reply) = reply {
         out.message(reply);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Heard;
+
+    /// Who called the span that is the last of `count` spans in a row, each in a process of its own, if
+    /// the first is its parent and `held_max` spans are held.
+    fn caller_of_last(count: u64, held_max: usize) -> String {
+        let mut peer = String::new();
+        let mut sink = |heard: Heard| peer = heard.messages.last().unwrap().peer.to_string();
+        let mut out = Out::new(&mut sink);
+        let mut assembler = Assembler::holding(held_max);
+        for id in 1..=count {
+            let span = Span {
+                trace: 1,
+                id,
+                parent: u64::from(id == count),
+                session: 0,
+                kind: SpanKind::Server,
+                process: format!("p{id}").into(),
+                service: None,
+                remote: Remote::default(),
+                start: None,
+                end: None,
+                sizes: Sizes::default(),
+                status: None,
+            };
+            assembler.push(span, &mut out);
+        }
+        assembler.flush(&mut out);
+        assert!(assembler.known.len() <= 4 * held_max);
+        out.finish("test");
+        peer
+    }
+
+    #[test]
+    fn a_parent_is_known_as_long_as_was_promised() {
+        assert_eq!(caller_of_last(8, 4), "p1", "given before, and remembered");
+        assert_eq!(caller_of_last(100, 4), "unknown", "farther away than that");
+        assert_eq!(caller_of_last(100, 200), "p1");
     }
 }

@@ -1,20 +1,19 @@
-use groma_connect::Heard;
-use groma_model::Timestamp;
+//! Hearing traces: the bytes of a file in, messages and problems out.
+
+mod laws;
+mod message_log;
+mod spans;
+mod whole_files;
+
 use std::path::{Path, PathBuf};
 
-fn shared(path: &str) -> Option<PathBuf> {
-    let path =
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/traces")).join(path);
-    if path.exists() {
-        Some(path)
-    } else {
-        println!("skipped: {} is not there", path.display());
-        None
-    }
-}
+use groma_connect::{Heard, discover};
+use groma_model::{Observation, Timestamp};
+use groma_trace::{Direction, MessageBatch, MessageRecord, Reconstruction, reconstruct};
 
+/// All that is heard from a file or folder.
 fn hear(path: &Path) -> Heard {
-    let discovered = groma_connect::discover(path).unwrap();
+    let discovered = discover(path).unwrap();
     let mut all = Heard { problems: discovered.problems, ..Heard::default() };
     for input in discovered.inputs {
         input.decode(Timestamp(7), &mut |heard| {
@@ -26,55 +25,63 @@ fn hear(path: &Path) -> Heard {
     all
 }
 
-#[test]
-fn look() {
-    for p in [
-        "nezha",
-        "zipkin/skew.json",
-        "zipkin/messaging2.json",
-        "zipkin/smartthings-mobile-web-install.json",
-        "tempo",
-    ] {
-        let Some(p) = shared(p) else { return };
-        let h = hear(&p);
-        println!(
-            "=== {} obs {} msg {} problems {:?}",
-            p.display(),
-            h.observations.len(),
-            h.messages.len(),
-            h.problems
-        );
-        for m in h.messages.iter().take(24) {
-            println!(
-                "{:?} {} {:?} {} m={:x} pm={:x} r={} t={:x} x={:x} px={:x} {:?} {:?} {:?}",
-                m.time.map(|t| t.to_string()),
-                m.process,
-                m.direction,
-                m.peer,
-                m.message,
-                m.parent_message,
-                m.reply,
-                m.tree,
-                m.transaction,
-                m.parent_transaction,
-                m.service,
-                m.bytes,
-                m.status
-            );
-        }
-        for o in h.observations.iter().take(12) {
-            println!("{} {} {:?}", o.kind, o.key, o.attributes);
-        }
-        use std::collections::BTreeMap;
-        let mut peers: BTreeMap<String, usize> = BTreeMap::new();
-        for m in &h.messages {
-            *peers.entry(m.peer.to_string()).or_default() += 1;
-        }
-        println!(
-            "unknown {:?} client {:?} peers {}",
-            peers.get("unknown"),
-            peers.get("client"),
-            peers.len()
-        );
+/// What is heard from files of one folder.
+fn hear_files(files: &[(&str, &[u8])]) -> Heard {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
     }
+    let mut heard = hear(folder.path());
+    let prefix = format!("{}/", folder.path().display());
+    for problem in &mut heard.problems {
+        problem.place = problem.place.replace(&prefix, "");
+    }
+    heard
+}
+
+fn hear_bytes(bytes: impl AsRef<[u8]>) -> Heard {
+    hear_files(&[("file", bytes.as_ref())])
+}
+
+/// `place: reason` of each problem.
+fn problems(heard: &Heard) -> Vec<String> {
+    heard.problems.iter().map(|it| format!("{}: {}", it.place, it.reason)).collect()
+}
+
+fn of_transaction(heard: &Heard, transaction: u64) -> Vec<&MessageRecord> {
+    heard.messages.iter().filter(|it| it.transaction == transaction).collect()
+}
+
+/// `process > peer` for what was sent, `process < peer` for what was received, `!` behind a reply.
+fn arrow(record: &MessageRecord) -> String {
+    let arrow = if record.direction == Direction::Send { '>' } else { '<' };
+    let reply = if record.reply { "!" } else { "" };
+    format!("{} {arrow} {}{reply}", record.process, record.peer)
+}
+
+fn arrows(records: &[&MessageRecord]) -> Vec<String> {
+    records.iter().map(|record| arrow(record)).collect()
+}
+
+fn entity<'a>(heard: &'a Heard, kind: &str, key: &str) -> Vec<&'a Observation> {
+    heard.observations.iter().filter(|it| it.kind == kind && it.key == key).collect()
+}
+
+fn reconstructed(messages: &[MessageRecord]) -> Reconstruction {
+    let mut batch = MessageBatch::default();
+    for message in messages {
+        batch.push(message);
+    }
+    reconstruct(&[batch], &[])
+}
+
+/// A file of the shared data, if it is there.
+fn shared(path: &str) -> Option<PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/traces");
+    let path = Path::new(folder).join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: {} is not there", path.display());
+    None
 }
