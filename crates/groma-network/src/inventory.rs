@@ -1,0 +1,522 @@
+//! Devices, ports, cables and their bundles, densely numbered.
+
+use std::sync::Arc;
+
+use groma_model::EntityRef;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::address::Mac;
+use crate::index::{DeviceIndex, LinkIndex, PortIndex};
+use crate::names::canonical;
+use crate::problem::Problems;
+use crate::read::{Reader, valid_vid};
+
+/// Place of a device in the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Sends and receives; carries nothing for others.
+    Host,
+    /// Hosts hang on it.
+    Access,
+    /// Joins access switches.
+    Distribution,
+    /// Joins distribution switches.
+    Core,
+    /// Leads out of the data center.
+    Exit,
+    /// A firewall that routes.
+    Firewall,
+    /// A router.
+    Router,
+    /// Not known, and too far from any host to tell.
+    Other,
+}
+
+impl Role {
+    /// As the schema spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Host => "host",
+            Role::Access => "access",
+            Role::Distribution => "distribution",
+            Role::Core => "core",
+            Role::Exit => "exit",
+            Role::Firewall => "firewall",
+            Role::Router => "router",
+            Role::Other => "other",
+        }
+    }
+
+    /// Whether a path that touches it crosses.
+    pub const fn beyond_access(self) -> bool {
+        matches!(self, Role::Distribution | Role::Core | Role::Exit | Role::Firewall | Role::Router)
+    }
+
+    fn parse(text: &str) -> Option<Role> {
+        [
+            Role::Host,
+            Role::Access,
+            Role::Distribution,
+            Role::Core,
+            Role::Exit,
+            Role::Firewall,
+            Role::Router,
+        ]
+        .into_iter()
+        .find(|role| role.name() == text)
+    }
+}
+
+/// A switch, router, firewall or machine with ports.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// Its host name, which is its key.
+    pub name: Arc<str>,
+    /// Its role, given or derived from its distance to hosts.
+    pub role: Role,
+    /// Whether the role was derived.
+    pub role_derived: bool,
+    /// Whether it works.
+    pub up: bool,
+    /// All its ports.
+    pub ports: Vec<PortIndex>,
+}
+
+/// What a port is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PortType {
+    /// A socket, or not said.
+    Ethernet,
+    /// A link aggregation group.
+    Lag,
+    /// The routed interface of a VLAN.
+    Svi,
+    /// A loopback.
+    Loopback,
+    /// The entrance of VXLAN tunnels.
+    Vxlan,
+    /// A tagged part of another port.
+    Subinterface,
+    /// The management port: no traffic is placed on it.
+    Management,
+    /// A routing table, a bridge or something else.
+    Other,
+}
+
+/// How a port treats VLAN tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PortMode {
+    /// Untagged frames of one VLAN.
+    Access,
+    /// Tagged frames of several.
+    Trunk,
+    /// No VLANs; packets are routed.
+    Routed,
+}
+
+/// A port.
+#[derive(Debug, Clone)]
+pub struct Port {
+    /// Name on the device, as the device spells it.
+    pub name: Arc<str>,
+    /// Its device.
+    pub device: DeviceIndex,
+    /// What it is.
+    pub of: PortType,
+    /// Its MAC address.
+    pub mac: Option<Mac>,
+    /// Whether it works.
+    pub up: bool,
+    /// How it treats tags; `None`: not said.
+    pub mode: Option<PortMode>,
+    /// VLAN id of untagged frames on an access port.
+    pub access_vlan: Option<u16>,
+    /// VLAN id of untagged frames on a trunk.
+    pub native_vlan: Option<u16>,
+    /// VLAN ids of a trunk; `None`: all.
+    pub allowed_vlans: Option<Vec<u16>>,
+    /// VLAN id that an SVI or subinterface ends.
+    pub vlan: Option<u16>,
+    /// Its routing table.
+    pub vrf: u16,
+    /// The port that it hangs on.
+    pub parent: Option<PortIndex>,
+    /// The bundle that it is a member of.
+    pub lag: Option<PortIndex>,
+    /// Its members, if it is a bundle.
+    pub members: Vec<PortIndex>,
+    /// Number that pairs a bundle with that of the MLAG peer.
+    pub mlag_id: Option<i64>,
+}
+
+/// A cable, or what we know must be one.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// `a--b`, as its entity is called if there is one.
+    pub name: Arc<str>,
+    /// One end.
+    pub a: PortIndex,
+    /// The other end; `None`: a machine that is no device of the model.
+    pub b: Option<PortIndex>,
+    /// Whether it and both its ends work.
+    pub up: bool,
+    /// Whether no source gave it: derived from addresses or learnt MACs.
+    pub inferred: bool,
+}
+
+/// Devices, ports, cables.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    pub(crate) devices: Vec<Device>,
+    pub(crate) ports: Vec<Port>,
+    pub(crate) links: Vec<Link>,
+    /// Cables that work, by either end.
+    pub(crate) links_of: FxHashMap<PortIndex, Vec<LinkIndex>>,
+    /// Names of routing tables; 0 is the default one.
+    pub(crate) vrfs: Vec<Arc<str>>,
+    /// The other switches of a device's MLAG domains.
+    pub(crate) mlag_peers: FxHashMap<DeviceIndex, Vec<DeviceIndex>>,
+    /// Ports of peer links, bundles and members alike.
+    pub(crate) peer_link_ports: FxHashSet<PortIndex>,
+    device_by_name: FxHashMap<Arc<str>, DeviceIndex>,
+    port_by_key: FxHashMap<Arc<str>, PortIndex>,
+    port_by_name: FxHashMap<(DeviceIndex, String), PortIndex>,
+    vrf_by_name: FxHashMap<Arc<str>, u16>,
+}
+
+impl Inventory {
+    pub(crate) fn read(reader: Reader<'_>, problems: &mut Problems) -> Inventory {
+        let mut inventory = Inventory::default();
+        inventory.vrf(None);
+        inventory.read_devices(reader);
+        inventory.read_ports(reader);
+        inventory.read_lags(reader);
+        inventory.read_mlags(reader);
+        inventory.read_links(reader, problems);
+        inventory
+    }
+
+    pub(crate) fn device(&self, name: &str) -> Option<DeviceIndex> {
+        self.device_by_name.get(name).copied()
+    }
+
+    /// The number of a routing table; `default` and none are the same.
+    pub(crate) fn vrf(&mut self, name: Option<&str>) -> u16 {
+        let name = name.unwrap_or("default");
+        if let Some(vrf) = self.vrf_by_name.get(name) {
+            return *vrf;
+        }
+        let vrf = u16::try_from(self.vrfs.len()).unwrap_or(u16::MAX);
+        let name: Arc<str> = name.into();
+        self.vrfs.push(Arc::clone(&name));
+        self.vrf_by_name.insert(name, vrf);
+        vrf
+    }
+
+    /// The port of a device by its name in any spelling.
+    pub(crate) fn port_named(&self, device: DeviceIndex, name: &str) -> Option<PortIndex> {
+        self.port_by_name.get(&(device, canonical(name))).copied()
+    }
+
+    /// The port that a reference means; made if no source described it.
+    pub(crate) fn port(&mut self, reference: &EntityRef) -> Option<PortIndex> {
+        if let Some(port) = self.port_by_key.get(&reference.key) {
+            return Some(*port);
+        }
+        let (device, name) = reference.key.split_once(':')?;
+        let device = self.device_or_new(&device.into());
+        let port = match self.port_named(device, name) {
+            Some(port) => port,
+            None => self.add_port(device, name.into()),
+        };
+        self.port_by_key.insert(Arc::clone(&reference.key), port);
+        Some(port)
+    }
+
+    /// The bundle or parent that stands for a port: members by their LAG.
+    pub(crate) fn logical(&self, port: PortIndex) -> PortIndex {
+        self.ports[port.index()].lag.unwrap_or(port)
+    }
+
+    /// The port without its tag: of `Ethernet3.4` it is `Ethernet3`; the bundle of a member.
+    pub(crate) fn base(&self, port: PortIndex) -> PortIndex {
+        match self.ports[port.index()].parent {
+            Some(parent) if self.ports[port.index()].of == PortType::Subinterface => {
+                self.logical(parent)
+            }
+            _ => self.logical(port),
+        }
+    }
+
+    /// Working cables of a port, of its members and of the port it hangs on, with the near end first.
+    pub(crate) fn cables(
+        &self,
+        port: PortIndex,
+    ) -> impl Iterator<Item = (LinkIndex, PortIndex, PortIndex)> {
+        let base = self.base(port);
+        let members = &self.ports[base.index()].members;
+        std::iter::once(base)
+            .chain(members.iter().copied())
+            .filter_map(|near| Some((near, self.links_of.get(&near)?)))
+            .flat_map(move |(near, links)| {
+                links.iter().filter_map(move |link| Some((*link, near, self.far_end(*link, near)?)))
+            })
+    }
+
+    pub(crate) fn far_end(&self, link: LinkIndex, near: PortIndex) -> Option<PortIndex> {
+        let ends = &self.links[link.index()];
+        if ends.a == near { ends.b } else { Some(ends.a) }
+    }
+
+    pub(crate) fn role(&self, device: DeviceIndex) -> Role {
+        self.devices[device.index()].role
+    }
+
+    pub(crate) fn port_works(&self, port: PortIndex) -> bool {
+        let port = &self.ports[port.index()];
+        port.up && self.devices[port.device.index()].up
+    }
+
+    /// `leaf01:Ethernet1`.
+    pub(crate) fn port_label(&self, port: PortIndex) -> String {
+        let port = &self.ports[port.index()];
+        format!("{}:{}", self.devices[port.device.index()].name, port.name)
+    }
+
+    /// Adds a cable that no source gave.
+    pub(crate) fn infer_link(
+        &mut self,
+        a: PortIndex,
+        b: Option<PortIndex>,
+        far: &str,
+    ) -> LinkIndex {
+        let name = match b {
+            Some(b) => format!("{}--{}", self.port_label(a), self.port_label(b)),
+            None => format!("{}--{far}", self.port_label(a)),
+        };
+        let up = self.port_works(a) && b.is_none_or(|b| self.port_works(b));
+        self.add_link(Link { name: name.into(), a, b, up, inferred: true })
+    }
+
+    fn add_link(&mut self, link: Link) -> LinkIndex {
+        let index = LinkIndex::from(self.links.len());
+        if link.up {
+            self.links_of.entry(link.a).or_default().push(index);
+            if let Some(b) = link.b {
+                self.links_of.entry(b).or_default().push(index);
+            }
+        }
+        self.links.push(link);
+        index
+    }
+
+    pub(crate) fn device_or_new(&mut self, name: &Arc<str>) -> DeviceIndex {
+        if let Some(device) = self.device_by_name.get(name) {
+            return *device;
+        }
+        let device = DeviceIndex::from(self.devices.len());
+        self.devices.push(Device {
+            name: Arc::clone(name),
+            role: Role::Other,
+            role_derived: true,
+            up: true,
+            ports: Vec::new(),
+        });
+        self.device_by_name.insert(Arc::clone(name), device);
+        device
+    }
+
+    fn add_port(&mut self, device: DeviceIndex, name: Arc<str>) -> PortIndex {
+        let port = PortIndex::from(self.ports.len());
+        self.port_by_name.insert((device, canonical(&name)), port);
+        self.devices[device.index()].ports.push(port);
+        self.ports.push(Port {
+            name,
+            device,
+            of: PortType::Ethernet,
+            mac: None,
+            up: true,
+            mode: None,
+            access_vlan: None,
+            native_vlan: None,
+            allowed_vlans: None,
+            vlan: None,
+            vrf: 0,
+            parent: None,
+            lag: None,
+            members: Vec::new(),
+            mlag_id: None,
+        });
+        port
+    }
+
+    fn read_devices(&mut self, reader: Reader<'_>) {
+        for row in reader.rows("physical.device", ["role", "up"]) {
+            let device = self.device_or_new(row.key());
+            let role = row.text(0).and_then(Role::parse);
+            let device = &mut self.devices[device.index()];
+            device.role_derived = role.is_none();
+            device.role = role.unwrap_or(Role::Other);
+            device.up = row.boolean(1).unwrap_or(true);
+        }
+    }
+
+    fn read_ports(&mut self, reader: Reader<'_>) {
+        let attributes = [
+            "device",
+            "name",
+            "type",
+            "mac",
+            "admin_up",
+            "up",
+            "mode",
+            "access_vlan",
+            "native_vlan",
+            "allowed_vlans",
+            "vlan",
+            "vrf",
+            "parent",
+        ];
+        let mut parents = Vec::new();
+        for row in reader.rows("physical.port", attributes) {
+            let parts = row.key().split_once(':');
+            let Some(device) = row
+                .reference(0)
+                .map(|device| Arc::clone(&device.key))
+                .or_else(|| parts.map(|(device, _)| device.into()))
+            else {
+                continue;
+            };
+            let device = self.device_or_new(&device);
+            let name = row.text(1).or(parts.map(|(_, name)| name)).unwrap_or(row.key());
+            let index = match self.port_named(device, name) {
+                Some(port) => port,
+                None => self.add_port(device, name.into()),
+            };
+            let vrf = self.vrf(row.text(11));
+            if let Some(parent) = row.reference(12) {
+                parents.push((index, parent));
+            }
+            self.port_by_key.insert(Arc::clone(row.key()), index);
+            let port = &mut self.ports[index.index()];
+            port.of = port_type(row.text(2), name);
+            port.mac = row.text(3).and_then(Mac::parse);
+            port.up = row.boolean(4).unwrap_or(true) && row.boolean(5).unwrap_or(true);
+            port.mode = row.text(6).and_then(port_mode);
+            port.access_vlan = row.vid(7);
+            port.native_vlan = row.vid(8);
+            port.allowed_vlans =
+                row.integers(9).map(|vids| vids.iter().filter_map(|vid| valid_vid(*vid)).collect());
+            port.vlan = row.vid(10);
+            port.vrf = vrf;
+        }
+        for (port, parent) in parents {
+            let parent = self.port(parent).filter(|parent| *parent != port);
+            self.ports[port.index()].parent = parent;
+        }
+    }
+
+    fn read_lags(&mut self, reader: Reader<'_>) {
+        for row in reader.rows("network.lag", ["port", "members", "mlag_id"]) {
+            let Some(logical) = row.reference(0).and_then(|port| self.port(port)) else { continue };
+            for member in row.references(1) {
+                let Some(member) = self.port(member).filter(|member| *member != logical) else {
+                    continue;
+                };
+                self.ports[member.index()].lag = Some(logical);
+                if !self.ports[logical.index()].members.contains(&member) {
+                    self.ports[logical.index()].members.push(member);
+                }
+            }
+            let port = &mut self.ports[logical.index()];
+            port.of = PortType::Lag;
+            port.mlag_id = row.integer(2);
+        }
+    }
+
+    fn read_mlags(&mut self, reader: Reader<'_>) {
+        for row in reader.rows("network.mlag_domain", ["devices", "peer_links", "up"]) {
+            for port in row.references(1) {
+                let Some(port) = self.port(port) else { continue };
+                let members = self.ports[port.index()].members.clone();
+                self.peer_link_ports.extend(members.into_iter().chain([port]));
+            }
+            if row.boolean(2) == Some(false) {
+                continue;
+            }
+            let devices: Vec<_> =
+                row.references(0).iter().map(|device| self.device_or_new(&device.key)).collect();
+            for device in &devices {
+                let peers = self.mlag_peers.entry(*device).or_default();
+                peers.extend(devices.iter().copied().filter(|peer| peer != device));
+            }
+        }
+    }
+
+    fn read_links(&mut self, reader: Reader<'_>, problems: &mut Problems) {
+        let mut seen = FxHashSet::default();
+        let mut neighbours: FxHashMap<PortIndex, Vec<PortIndex>> = FxHashMap::default();
+        for row in reader.rows("physical.link", ["a", "b", "up", "out_of_band"]) {
+            let (Some(a), Some(b)) = (row.reference(0), row.reference(1)) else { continue };
+            let (Some(a), Some(b)) = (self.port(a), self.port(b)) else {
+                problems.push(format!("link {}", row.key()), row.key(), "an end is no device:port");
+                continue;
+            };
+            if a == b {
+                problems.push(format!("link {}", row.key()), row.key(), "both ends are one port");
+                continue;
+            }
+            let management =
+                [a, b].iter().any(|end| self.ports[end.index()].of == PortType::Management);
+            if row.boolean(3) == Some(true) || management || !seen.insert((a.min(b), a.max(b))) {
+                continue;
+            }
+            let up = row.boolean(2).unwrap_or(true) && self.port_works(a) && self.port_works(b);
+            self.add_link(Link { name: Arc::clone(row.key()), a, b: Some(b), up, inferred: false });
+            neighbours.entry(a).or_default().push(b);
+            neighbours.entry(b).or_default().push(a);
+        }
+        let mut shared: Vec<_> = neighbours.into_iter().filter(|(_, far)| far.len() > 1).collect();
+        shared.sort_unstable_by_key(|(port, _)| *port);
+        for (port, far) in shared {
+            let names: Vec<_> = far.iter().map(|port| self.port_label(*port)).collect();
+            problems.push(
+                format!("port {}", self.port_label(port)),
+                &names.join(", "),
+                format!(
+                    "has {} neighbours, so a shared segment is taken to lie behind it",
+                    far.len()
+                ),
+            );
+        }
+    }
+}
+
+fn port_type(text: Option<&str>, name: &str) -> PortType {
+    match text {
+        Some("lag") => PortType::Lag,
+        Some("svi") => PortType::Svi,
+        Some("loopback") => PortType::Loopback,
+        Some("vxlan") => PortType::Vxlan,
+        Some("subinterface") => PortType::Subinterface,
+        Some("management") => PortType::Management,
+        Some("vrf" | "bridge" | "other") => PortType::Other,
+        _ if is_management(name) => PortType::Management,
+        _ => PortType::Ethernet,
+    }
+}
+
+/// `Management1`, `mgmt0`, `fxp0`, `em0`: the out-of-band port where no source says so.
+fn is_management(name: &str) -> bool {
+    let name = canonical(name);
+    name.starts_with("management") || name.starts_with("fxp")
+}
+
+fn port_mode(text: &str) -> Option<PortMode> {
+    match text {
+        "access" => Some(PortMode::Access),
+        "trunk" => Some(PortMode::Trunk),
+        "routed" => Some(PortMode::Routed),
+        _ => None,
+    }
+}

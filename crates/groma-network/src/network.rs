@@ -1,0 +1,477 @@
+//! The network at one version and time, ready to be asked.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use groma_model::{EntityRef, Problem, Schema, Timestamp, Version};
+use groma_store::Snapshot;
+
+use crate::access::AccessGroups;
+use crate::address::{parse_ip, parse_ip_and_port};
+use crate::endpoint::{Endpoint, Place};
+use crate::flow::{Flow, placement_class};
+use crate::index::{
+    AccessIndex, DeviceIndex, EndpointIndex, GroupIndex, LinkIndex, PathIndex, PortIndex, VlanIndex,
+};
+use crate::inventory::{Device, Inventory, Link, Port, Role};
+use crate::memo::Memo;
+use crate::path::{Hop, Layer, Path, PathClass, Route};
+use crate::problem::Problems;
+use crate::read::Reader;
+use crate::registry::{Builder, Registry};
+use crate::role::{derive_hosts, derive_tiers};
+use crate::routing::Routing;
+use crate::sighting::Sightings;
+use crate::switching::Switching;
+use crate::vlan::{Vlan, Vlans};
+use crate::walk::{Walk, World};
+
+/// The network as it was at one time, from one snapshot. Shared by any number of readers.
+#[derive(Debug)]
+pub struct Network {
+    version: Version,
+    at: Timestamp,
+    schema: Arc<Schema>,
+    inventory: Inventory,
+    vlans: Vlans,
+    switching: Switching,
+    routing: Routing,
+    sightings: Sightings,
+    tunnel_switches: Vec<DeviceIndex>,
+    access: AccessGroups,
+    registry: Registry,
+    memo: Memo,
+    walks: AtomicU32,
+    problems: Problems,
+}
+
+impl Network {
+    /// Builds the indexes. Cost: linear in the entities, once per version; paths are computed when
+    /// they are first asked for.
+    pub fn build(snapshot: &Snapshot, at: Timestamp) -> Network {
+        let reader = Reader { snapshot, at };
+        let mut problems = Problems::default();
+        let mut inventory = Inventory::read(reader, &mut problems);
+        let vlans = Vlans::read(reader, &mut inventory, &mut problems);
+        let mut routing = Routing::read(reader, &mut inventory, &vlans);
+        let sightings = Sightings::read(reader, &mut inventory);
+        derive_hosts(reader, &mut inventory, &routing, &sightings);
+        infer_router_cables(&mut inventory, &routing);
+        derive_tiers(&mut inventory, &sightings);
+        routing.settle(reader, &mut inventory, &vlans, &mut problems);
+        let switching = Switching::new(reader, &mut inventory, &vlans, &routing.routed_ports);
+        let mut registry =
+            Builder::build(reader, &mut inventory, &vlans, &routing, &sightings, &mut problems);
+        let access = AccessGroups::new(&inventory);
+        registry.settle_access(&access);
+        let mut tunnel_switches: Vec<_> = routing.vteps_of.keys().copied().collect();
+        tunnel_switches.sort_unstable();
+        Network {
+            version: snapshot.version(),
+            at,
+            schema: Arc::clone(snapshot.schema()),
+            memo: Memo::new(registry.groups.len()),
+            walks: AtomicU32::new(0),
+            inventory,
+            vlans,
+            switching,
+            routing,
+            sightings,
+            tunnel_switches,
+            access,
+            registry,
+            problems,
+        }
+    }
+
+    /// Version of the snapshot that it was built from.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The time at which it holds.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// What contradicts itself: ports with several neighbours, subnets without a clear gateway, ...
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems.list
+    }
+
+    /// How many problems were found beyond [`PROBLEMS_MAX`](crate::PROBLEMS_MAX).
+    pub fn problems_not_kept(&self) -> usize {
+        self.problems.not_kept
+    }
+
+    /// All devices, by their number.
+    pub fn devices(&self) -> &[Device] {
+        &self.inventory.devices
+    }
+
+    /// One device.
+    pub fn device(&self, device: DeviceIndex) -> &Device {
+        &self.inventory.devices[device.index()]
+    }
+
+    /// The device of this name.
+    pub fn device_named(&self, name: &str) -> Option<DeviceIndex> {
+        self.inventory.device(name)
+    }
+
+    /// All ports, by their number.
+    pub fn ports(&self) -> &[Port] {
+        &self.inventory.ports
+    }
+
+    /// One port.
+    pub fn port(&self, port: PortIndex) -> &Port {
+        &self.inventory.ports[port.index()]
+    }
+
+    /// `leaf01:Ethernet1`, the key of its entity.
+    pub fn port_label(&self, port: PortIndex) -> String {
+        self.inventory.port_label(port)
+    }
+
+    /// All cables, by their number: those of the model and those that follow from what was learnt.
+    pub fn links(&self) -> &[Link] {
+        &self.inventory.links
+    }
+
+    /// One cable.
+    pub fn link(&self, link: LinkIndex) -> &Link {
+        &self.inventory.links[link.index()]
+    }
+
+    /// How many cables there are.
+    pub fn link_count(&self) -> usize {
+        self.inventory.links.len()
+    }
+
+    /// Whether an end of the cable lies beyond access: what bytes × distribution hops counts.
+    pub fn link_beyond_access(&self, link: LinkIndex) -> bool {
+        let link = self.link(link);
+        [Some(link.a), link.b].into_iter().flatten().any(|port| {
+            self.inventory.role(self.inventory.ports[port.index()].device).beyond_access()
+        })
+    }
+
+    /// All VLANs, by their number.
+    pub fn vlans(&self) -> &[Vlan] {
+        &self.vlans.list
+    }
+
+    /// All end points, by their number.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.registry.list
+    }
+
+    /// One end point.
+    pub fn endpoint_at(&self, endpoint: EndpointIndex) -> &Endpoint {
+        &self.registry.list[endpoint.index()]
+    }
+
+    /// How many groups of end points there are.
+    pub fn group_count(&self) -> usize {
+        self.registry.groups.len()
+    }
+
+    /// How many access groups there are.
+    pub fn access_count(&self) -> usize {
+        self.access.members.len()
+    }
+
+    /// The switches of an access group, sorted.
+    pub fn access_switches(&self, access: AccessIndex) -> &[DeviceIndex] {
+        self.access.members.get(access.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Finds an end point by the name of an instance, process, container, VM, host or device; by
+    /// `noun/key`; by `ip:port` of an instance; by `ip` or `ip:port`. Any address is found: one
+    /// that nobody holds stands for its network, and one outside all networks for the outside.
+    /// `None`: neither a name that is known nor an address.
+    pub fn endpoint(&self, name: &str) -> Option<EndpointIndex> {
+        let name = name.trim();
+        (self.registry.named(name))
+            .or_else(|| self.endpoint_for(&self.entity_named(name)?))
+            .or_else(|| self.registry.named(name.strip_prefix("device/")?))
+            .or_else(|| self.endpoint_at_ip(parse_ip(name).or_else(|| parse_ip_and_port(name))?))
+    }
+
+    /// The end point of an address.
+    pub fn endpoint_at_ip(&self, ip: IpAddr) -> Option<EndpointIndex> {
+        self.registry.at_ip(ip.to_canonical(), &self.routing)
+    }
+
+    /// The end point of an address as one routing table sees it, where networks overlap.
+    /// `None`: nothing in that table holds it.
+    pub fn endpoint_in_vrf(&self, ip: IpAddr, vrf: &str) -> Option<EndpointIndex> {
+        let holds = self.routing.owners.get(&ip).is_some_and(|owners| {
+            owners.iter().any(|port| {
+                let port = &self.inventory.ports[port.index()];
+                self.inventory.vrfs[usize::from(port.vrf)].as_ref() == vrf
+            })
+        });
+        if holds { self.endpoint_at_ip(ip) } else { None }
+    }
+
+    /// The end point made of an entity: an instance, process, container, VM, host or device.
+    pub fn endpoint_for(&self, entity: &EntityRef) -> Option<EndpointIndex> {
+        self.registry.of_entity(entity).or_else(|| {
+            let is_device = self.schema.kind(entity.kind).name.as_ref() == "physical.device";
+            self.registry.named(&entity.key).filter(|_| is_device)
+        })
+    }
+
+    fn entity_named(&self, name: &str) -> Option<EntityRef> {
+        let (noun, key) = name.split_once('/')?;
+        let kind = self.schema.kinds().iter().find(|kind| kind.noun() == noun)?;
+        Some(EntityRef { kind: kind.id, key: key.into() })
+    }
+
+    /// The number of the path from one end point to another. Once computed, it costs a look-up in a
+    /// table; equal paths have equal numbers, so that amounts can be summed by number first.
+    pub fn path_id(&self, from: EndpointIndex, to: EndpointIndex) -> PathIndex {
+        let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
+        if a.host == b.host && self.same_vlan(a, b) {
+            return Memo::SAME_HOST;
+        }
+        self.group_path_id(a.group, b.group)
+    }
+
+    /// The number of the path between two groups of end points on different machines.
+    pub fn group_path_id(&self, from: GroupIndex, to: GroupIndex) -> PathIndex {
+        self.memo.path_id(from, to, || self.compute(from, to))
+    }
+
+    /// What a number stands for: class and costs, and the hops without the cables of the end
+    /// points themselves, whose shares are in `entry` and `exit`.
+    ///
+    /// # Panics
+    /// If the number is not one of this network's.
+    pub fn shared_path(&self, id: PathIndex) -> &Arc<Path> {
+        self.memo.path(id).expect("a path's number comes from path_id of the same network")
+    }
+
+    /// The whole path from one end point to another. Cost: a look-up and a copy of its hops, once
+    /// the path of their groups is known.
+    pub fn path(&self, from: EndpointIndex, to: EndpointIndex) -> Arc<Path> {
+        let shared = self.shared_path(self.path_id(from, to));
+        if shared.entry.is_empty() && shared.exit.is_empty() {
+            return Arc::clone(shared);
+        }
+        let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
+        let mut hops = Vec::with_capacity(shared.hops.len() + 4);
+        let last = shared.hops.last().map_or(0, |hop| hop.step) + 1;
+        let last = if shared.hops.is_empty() && shared.entry.is_empty() { 0 } else { last };
+        self.own_hops(a, &shared.entry, Direction::Out, 0, &mut hops);
+        hops.extend_from_slice(&shared.hops);
+        self.own_hops(b, &shared.exit, Direction::In, last, &mut hops);
+        Arc::new(Path { hops, entry: shared.entry.clone(), exit: shared.exit.clone(), ..**shared })
+    }
+
+    /// Every alternative, device by device. Not memoised. Cost: that of a new path.
+    pub fn routes(&self, from: EndpointIndex, to: EndpointIndex) -> Vec<Route> {
+        let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
+        if a.host == b.host && self.same_vlan(a, b) {
+            return vec![Route { steps: Vec::new(), fraction: 1.0 }];
+        }
+        if !backwards(a, b) {
+            return self.flow(a, b).routes();
+        }
+        let mut routes = self.flow(b, a).routes();
+        for route in &mut routes {
+            route.steps.reverse();
+            for step in &mut route.steps {
+                std::mem::swap(&mut step.ingress, &mut step.egress);
+            }
+        }
+        routes
+    }
+
+    /// The access switch or pair that an end point hangs on; `None`: it is not placed.
+    pub fn access_group(&self, endpoint: EndpointIndex) -> Option<AccessIndex> {
+        self.endpoint_at(endpoint).access
+    }
+
+    /// How near two end points are: 0 on one machine, 1 without touching anything beyond access,
+    /// 2 below one distribution device, 3 farther, 4 not known.
+    pub fn proximity(&self, from: EndpointIndex, to: EndpointIndex) -> u8 {
+        let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
+        if a.host == b.host {
+            return 0;
+        }
+        let (Some(near), Some(far)) = (a.access, b.access) else { return 4 };
+        let stays = || self.shared_path(self.path_id(from, to)).class == PathClass::Local;
+        match () {
+            () if stays() => 1,
+            () if near == far || self.access.share_distribution(near, far) => 2,
+            () => 3,
+        }
+    }
+
+    /// Whether two end points would still cross if they were in one VLAN carried on every cable.
+    /// `None`: one of them is not placed.
+    pub fn crosses_in_one_vlan(&self, from: EndpointIndex, to: EndpointIndex) -> Option<bool> {
+        let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
+        if a.host == b.host {
+            return Some(false);
+        }
+        Some(self.access.is_far(a.access?, b.access?))
+    }
+
+    /// As [`Network::crosses_in_one_vlan`], between access groups.
+    pub fn access_crosses(&self, from: AccessIndex, to: AccessIndex) -> bool {
+        self.access.is_far(from, to)
+    }
+
+    /// The VLAN an end point sends in, or the one that stands for those merged with it.
+    pub fn vlan_of(&self, endpoint: EndpointIndex) -> Option<VlanIndex> {
+        self.endpoint_at(endpoint).vlan.map(|vlan| self.vlans.root(vlan))
+    }
+
+    /// How many different paths are known so far; numbers are below it.
+    pub fn path_count(&self) -> usize {
+        self.memo.count()
+    }
+
+    /// How many paths were computed rather than looked up.
+    pub fn walk_count(&self) -> u32 {
+        self.walks.load(Ordering::Relaxed)
+    }
+
+    fn same_vlan(&self, a: &Endpoint, b: &Endpoint) -> bool {
+        let root = |endpoint: &Endpoint| endpoint.vlan.map(|vlan| self.vlans.root(vlan));
+        root(a) == root(b)
+    }
+
+    fn world(&self) -> World<'_> {
+        World {
+            inventory: &self.inventory,
+            vlans: &self.vlans,
+            switching: &self.switching,
+            routing: &self.routing,
+            sightings: &self.sightings,
+            tunnel_switches: &self.tunnel_switches,
+        }
+    }
+
+    fn flow<'a>(&'a self, from: &'a Endpoint, to: &'a Endpoint) -> Flow<'a> {
+        self.walks.fetch_add(1, Ordering::Relaxed);
+        Flow::new(Walk::new(self.world(), from, to), &self.inventory, from, to)
+    }
+
+    fn compute(&self, from: GroupIndex, to: GroupIndex) -> Path {
+        let a = self.endpoint_at(self.registry.groups[from.index()]);
+        let b = self.endpoint_at(self.registry.groups[to.index()]);
+        if !backwards(a, b) {
+            return self.flow(a, b).path(PathIndex(0));
+        }
+        let mut path = self.flow(b, a).path(PathIndex(0));
+        std::mem::swap(&mut path.entry, &mut path.exit);
+        let last = path.hops.iter().map(|hop| hop.step).max().unwrap_or(0);
+        // Steps start at 1 behind a machine's own cables, and at 0 at a router.
+        let first = u16::from(!path.entry.is_empty());
+        for hop in &mut path.hops {
+            hop.step = last - hop.step + first;
+            std::mem::swap(&mut hop.device, &mut hop.peer_device);
+            std::mem::swap(&mut hop.port, &mut hop.peer_port);
+        }
+        path.hops.reverse();
+        path
+    }
+
+    fn own_hops(
+        &self,
+        endpoint: &Endpoint,
+        shares: &[crate::path::Share],
+        direction: Direction,
+        step: u16,
+        hops: &mut Vec<Hop>,
+    ) {
+        for share in shares {
+            let Some(attachment) = endpoint.attachments().get(usize::from(share.attachment)) else {
+                continue;
+            };
+            let fraction = share.fraction / attachment.cables.len() as f64;
+            for cable in &attachment.cables {
+                let link = &self.inventory.links[cable.index()];
+                let at_switch = |port: PortIndex| {
+                    self.inventory.ports[port.index()].device == attachment.device
+                };
+                let (far, near) = match link.b {
+                    Some(b) if !at_switch(link.a) => (b, Some(link.a)),
+                    other => (link.a, other),
+                };
+                let near_device = near.map(|port| self.inventory.ports[port.index()].device);
+                let (device, port, peer_device, peer_port) = match direction {
+                    Direction::Out => (near_device, near, Some(attachment.device), Some(far)),
+                    Direction::In => (Some(attachment.device), Some(far), near_device, near),
+                };
+                hops.push(Hop {
+                    step,
+                    device,
+                    port,
+                    link: Some(*cable),
+                    peer_device,
+                    peer_port,
+                    fraction,
+                    vlan: endpoint.vlan,
+                    layer: Layer::L2,
+                });
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Out,
+    In,
+}
+
+/// What comes from outside is taken to come the way it would go there.
+fn backwards(from: &Endpoint, to: &Endpoint) -> bool {
+    let outside = |endpoint: &Endpoint| matches!(endpoint.place, Place::Nowhere);
+    outside(from) && !outside(to) && placement_class(from, to) == Some(PathClass::External)
+}
+
+/// Two routers that alone share a network, on ports without a known cable, are joined by one:
+/// firewalls and hosts' routers speak no neighbour protocol.
+fn infer_router_cables(inventory: &mut Inventory, routing: &Routing) {
+    use rustc_hash::FxHashMap;
+
+    use crate::inventory::PortType;
+
+    let mut by_network: FxHashMap<ipnet::IpNet, Vec<PortIndex>> = FxHashMap::default();
+    for (port, addresses) in &routing.addresses_of {
+        let of = &inventory.ports[port.index()];
+        let physical = matches!(of.of, PortType::Ethernet | PortType::Lag | PortType::Subinterface);
+        if !physical || inventory.role(of.device) == Role::Host || !inventory.port_works(*port) {
+            continue;
+        }
+        for (ip, length) in addresses {
+            let net = length.and_then(|length| ipnet::IpNet::new(*ip, length).ok());
+            if let Some(net) = net.filter(|net| net.prefix_len() < net.max_prefix_len()) {
+                by_network.entry(net.trunc()).or_default().push(*port);
+            }
+        }
+    }
+    let mut pairs: Vec<[PortIndex; 2]> = (by_network.into_values())
+        .filter_map(|ports| <[PortIndex; 2]>::try_from(ports).ok())
+        .map(|ports| ports.map(|port| inventory.base(port)))
+        .filter(|[a, b]| {
+            inventory.ports[a.index()].device != inventory.ports[b.index()].device
+                && inventory.cables(*a).next().is_none()
+                && inventory.cables(*b).next().is_none()
+        })
+        .map(|[a, b]| [a.min(b), a.max(b)])
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    for [a, b] in pairs {
+        inventory.infer_link(a, Some(b), "");
+    }
+}

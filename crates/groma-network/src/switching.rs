@@ -1,0 +1,278 @@
+//! Layer 2: which cables carry which VLAN, and the shortest way over them.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::index::{DeviceIndex, LinkIndex, PortIndex, VlanIndex};
+use crate::inventory::{Inventory, Role};
+use crate::read::Reader;
+use crate::vlan::{VlanSet, Vlans, carried};
+
+/// One cable or bundle between two switches.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// Ends: device and logical port.
+    pub(crate) ends: [(DeviceIndex, PortIndex); 2],
+    /// Whether an end hands frames on to other ports.
+    bridges: [bool; 2],
+    /// Working cables with the port at either end.
+    pub(crate) cables: Vec<(LinkIndex, [PortIndex; 2])>,
+    /// What both ends carry.
+    vlans: VlanSet,
+    cost: u32,
+}
+
+impl Edge {
+    /// Which end is at the device.
+    fn side(&self, device: DeviceIndex) -> usize {
+        usize::from(self.ends[0].0 != device)
+    }
+}
+
+/// A way from a switch one step nearer to the goal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NextSwitch {
+    /// The edge taken.
+    pub(crate) edge: u32,
+    /// Which of its ends is here.
+    pub(crate) side: usize,
+    pub(crate) fraction: f64,
+}
+
+/// Whether equal ways to different owners of one address share the traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Ties {
+    /// Only where one bundle leads to both.
+    Bundles,
+    /// Evenly.
+    Even,
+}
+
+/// Distance of every device to a goal in one VLAN.
+type Field = Arc<Vec<u32>>;
+
+/// The switches' graph.
+#[derive(Debug)]
+pub(crate) struct Switching {
+    pub(crate) edges: Vec<Edge>,
+    edges_of: Vec<Vec<u32>>,
+    /// Logical ports that do not forward: in one VLAN, or in all (`None`).
+    blocked: FxHashSet<(PortIndex, Option<VlanIndex>)>,
+    fields: Mutex<FxHashMap<(VlanIndex, Box<[DeviceIndex]>), Field>>,
+}
+
+const COST: u32 = 2;
+/// A peer link loses against any other way of the same length.
+const PEER_LINK_COST: u32 = 3;
+const UNREACHED: u32 = u32::MAX;
+/// Distance fields kept; more are computed anew each time.
+const FIELDS_MAX: usize = 50_000;
+
+impl Switching {
+    pub(crate) fn new(
+        reader: Reader<'_>,
+        inventory: &mut Inventory,
+        vlans: &Vlans,
+        routed: &FxHashMap<PortIndex, Vec<u16>>,
+    ) -> Switching {
+        let blocked = read_blocked(reader, inventory, vlans);
+        let mut switching = Switching {
+            edges: Vec::new(),
+            edges_of: vec![Vec::new(); inventory.devices.len()],
+            blocked,
+            fields: Mutex::default(),
+        };
+        let mut by_ends: FxHashMap<[PortIndex; 2], u32> = FxHashMap::default();
+        for (index, link) in inventory.links.iter().enumerate() {
+            let Some(b) = link.b.filter(|_| link.up) else { continue };
+            switching.add(
+                inventory,
+                vlans,
+                routed,
+                &mut by_ends,
+                LinkIndex::from(index),
+                [link.a, b],
+            );
+        }
+        switching
+    }
+
+    /// How to go on from a device towards the nearest of `goal` (sorted). `None`: no way.
+    /// Empty: it is there.
+    pub(crate) fn next(
+        &self,
+        device: DeviceIndex,
+        vlan: VlanIndex,
+        goal: &[DeviceIndex],
+        ties: Ties,
+    ) -> Option<Vec<NextSwitch>> {
+        let field = self.field(vlan, goal);
+        let here = field[device.index()];
+        if here == 0 {
+            return Some(Vec::new());
+        }
+        if here == UNREACHED {
+            return None;
+        }
+        let mut nearer: Vec<(DeviceIndex, u32, usize)> = (self.edges_of[device.index()].iter())
+            .filter_map(|edge| {
+                let of = &self.edges[*edge as usize];
+                let side = of.side(device);
+                let peer = of.ends[1 - side].0;
+                let usable = self.carries(of, vlan)
+                    && field[peer.index()] != UNREACHED
+                    && field[peer.index()] + of.cost == here
+                    && (of.bridges[1 - side] || field[peer.index()] == 0);
+                usable.then_some((peer, *edge, side))
+            })
+            .collect();
+        nearer.sort_unstable();
+        let first = *nearer.first()?;
+        if ties == Ties::Bundles {
+            let bundle = self.edges[first.1 as usize].ends[first.2].1;
+            nearer.retain(|(_, edge, side)| self.edges[*edge as usize].ends[*side].1 == bundle);
+        }
+        let weight = |edge: u32| self.edges[edge as usize].cables.len() as f64;
+        let total: f64 = nearer.iter().map(|(_, edge, _)| weight(*edge)).sum();
+        let next = nearer.into_iter().map(|(_, edge, side)| NextSwitch {
+            edge,
+            side,
+            fraction: weight(edge) / total,
+        });
+        Some(next.collect())
+    }
+
+    /// Whether any of `goal` can be reached.
+    pub(crate) fn reaches(
+        &self,
+        device: DeviceIndex,
+        vlan: VlanIndex,
+        goal: &[DeviceIndex],
+    ) -> bool {
+        self.field(vlan, goal)[device.index()] != UNREACHED
+    }
+
+    fn carries(&self, edge: &Edge, vlan: VlanIndex) -> bool {
+        edge.vlans.holds(vlan)
+            && (self.blocked.is_empty()
+                || edge.ends.iter().all(|(_, port)| {
+                    !self.blocked.contains(&(*port, Some(vlan)))
+                        && !self.blocked.contains(&(*port, None))
+                }))
+    }
+
+    fn field(&self, vlan: VlanIndex, goal: &[DeviceIndex]) -> Field {
+        let key = (vlan, Box::from(goal));
+        let mut fields = self.fields.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(field) = fields.get(&key) {
+            return Arc::clone(field);
+        }
+        drop(fields);
+        let field = Arc::new(self.distances(vlan, goal));
+        fields = self.fields.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if fields.len() < FIELDS_MAX {
+            fields.insert(key, Arc::clone(&field));
+        }
+        field
+    }
+
+    /// Shortest distances to the goal. Frames end at ports that route.
+    fn distances(&self, vlan: VlanIndex, goal: &[DeviceIndex]) -> Vec<u32> {
+        let mut distances = vec![UNREACHED; self.edges_of.len()];
+        let mut heap = BinaryHeap::new();
+        for device in goal {
+            distances[device.index()] = 0;
+            heap.push(Reverse((0, *device, true)));
+        }
+        while let Some(Reverse((distance, device, hands_on))) = heap.pop() {
+            if distance > distances[device.index()] || !hands_on {
+                continue;
+            }
+            for edge in &self.edges_of[device.index()] {
+                let edge = &self.edges[*edge as usize];
+                let side = edge.side(device);
+                let peer = edge.ends[1 - side].0;
+                let further = distance + edge.cost;
+                if (distance > 0 && !edge.bridges[side])
+                    || further >= distances[peer.index()]
+                    || !self.carries(edge, vlan)
+                {
+                    continue;
+                }
+                distances[peer.index()] = further;
+                heap.push(Reverse((further, peer, edge.bridges[1 - side])));
+            }
+        }
+        distances
+    }
+
+    fn add(
+        &mut self,
+        inventory: &Inventory,
+        vlans: &Vlans,
+        routed: &FxHashMap<PortIndex, Vec<u16>>,
+        by_ends: &mut FxHashMap<[PortIndex; 2], u32>,
+        link: LinkIndex,
+        cable: [PortIndex; 2],
+    ) {
+        let device = |port: PortIndex| inventory.ports[port.index()].device;
+        if cable.iter().any(|port| inventory.role(device(*port)) == Role::Host) {
+            return;
+        }
+        let ports = cable.map(|port| inventory.logical(port));
+        if !ports.iter().all(|port| inventory.port_works(*port)) {
+            return;
+        }
+        if let Some(edge) = by_ends.get(&ports) {
+            self.edges[*edge as usize].cables.push((link, cable));
+            return;
+        }
+        if let Some(edge) = by_ends.get(&[ports[1], ports[0]]) {
+            self.edges[*edge as usize].cables.push((link, [cable[1], cable[0]]));
+            return;
+        }
+        let vlans = carried(inventory, vlans, ports[0], routed)
+            .both(&carried(inventory, vlans, ports[1], routed));
+        if vlans.is_empty() {
+            return;
+        }
+        let peer_link = ports.iter().any(|port| inventory.peer_link_ports.contains(port));
+        let edge = self.edges.len() as u32;
+        by_ends.insert(ports, edge);
+        for port in ports {
+            self.edges_of[device(port).index()].push(edge);
+        }
+        self.edges.push(Edge {
+            ends: ports.map(|port| (device(port), port)),
+            bridges: ports.map(|port| !routed.contains_key(&port)),
+            cables: vec![(link, cable)],
+            vlans,
+            cost: if peer_link { PEER_LINK_COST } else { COST },
+        });
+    }
+}
+
+fn read_blocked(
+    reader: Reader<'_>,
+    inventory: &mut Inventory,
+    vlans: &Vlans,
+) -> FxHashSet<(PortIndex, Option<VlanIndex>)> {
+    let mut blocked = FxHashSet::default();
+    for row in reader.rows("network.stp_state", ["port", "vlan", "state"]) {
+        if matches!(row.text(2), None | Some("forwarding")) {
+            continue;
+        }
+        let Some(port) = row.reference(0).and_then(|port| inventory.port(port)) else { continue };
+        let device = inventory.ports[port.index()].device;
+        let vlan = row.vid(1).map(|vid| vlans.on(device, vid).map(|vlan| vlans.root(vlan)));
+        match vlan {
+            None => blocked.insert((inventory.logical(port), None)),
+            Some(Some(vlan)) => blocked.insert((inventory.logical(port), Some(vlan))),
+            Some(None) => false,
+        };
+    }
+    blocked
+}
