@@ -112,18 +112,5 @@ fn without_line_end(line: &[u8]) -> &[u8] {
 
 /// Reads on to the end of the line and gives the number of bytes before it, holding none of them.
 fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
-    let mut skipped = 0;
-    loop {
-        let available = reader.fill_buf()?;
-        if available.is_empty() {
-            return Ok(skipped);
-        }
-        let end = available.iter().position(|byte| *byte == b'\n');
-        let used = end.map_or(available.len(), |end| end + 1);
-        skipped += end.unwrap_or(used) as u64;
-        reader.consume(used);
-        if end.is_some() {
-            return Ok(skipped);
-        }
-    }
+    reader.skip_until(b'\n').map(|skipped| (skipped as u64).saturating_sub(1))
 }

@@ -207,8 +207,12 @@ fn vlan_named(record: &Record, line: &Value, capture: &Capture) -> Option<i64> {
 fn read_text(record: &Record, capture: &mut Capture) -> Result<(), String> {
     let mut last: Option<(i64, String, String)> = None;
     for line in record.text()?.lines() {
-        let words: Vec<&str> =
-            line.trim_start_matches(['*', 'G', 'C', 'O', '+', ' ']).split_whitespace().collect();
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        // Marks such as `*` (primary), `G` (gateway) and `C` (control plane) stand in front.
+        while words.first().is_some_and(|word| matches!(*word, "*" | "G" | "C" | "O" | "+" | "(R)"))
+        {
+            words.remove(0);
+        }
         let Some(at) = words.iter().position(|word| mac(word).is_some()) else {
             // A list of ports that goes on in the next line.
             if let (Some((vlan, address, word)), [ports]) = (&last, &words[..]) {

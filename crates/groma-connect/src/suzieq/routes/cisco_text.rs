@@ -109,7 +109,10 @@ fn read_ios(record: &Record, text: &str, capture: &mut Capture) {
             continue;
         }
         let Some(at) = words.iter().position(|word| is_destination(word)) else { continue };
-        let has_code = at > 0 && line.starts_with(|c: char| c.is_ascii_alphabetic());
+        // `O`, `S*`, `O E2`, `i L1`: short words in front of the destination of a new line.
+        let has_code = (1..=3).contains(&at)
+            && line.starts_with(|c: char| c.is_ascii_alphabetic())
+            && words[..at].iter().all(|word| word.len() <= 3);
         if has_code && !words[..at].contains(&"via") {
             close(record, &vrf, &mut open, capture);
             // The device's own address.
