@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use groma_model::{AttributeIndex, EntityRef, Problem, Schema, Timestamp, Value, ValueType};
+use groma_model::{AttributeIndex, EntityRef, Kind, Problem, Schema, Timestamp, Value, ValueType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{Entity, Snapshot};
@@ -131,13 +131,9 @@ fn ports_used_twice(snapshot: &Snapshot, found: &mut Found) {
     for (rule, kind, attributes, reason) in uses {
         let Some(kind) = schema.find(kind) else { continue };
         let ends: Vec<_> = attributes.iter().filter_map(|name| kind.attribute(name)).collect();
-        let segment = kind.attribute("evidence").map(|evidence| (evidence, "segment"));
         let mut users: FxHashMap<&EntityRef, &Arc<Entity>> = FxHashMap::default();
         for user in snapshot.entities(kind.id) {
-            // A hidden shared segment is several links on one port, and says so.
-            if segment.is_some_and(|(evidence, word)| {
-                user.value(evidence).and_then(Value::as_text) == Some(word)
-            }) {
+            if is_no_cable(kind, user) {
                 continue;
             }
             for port in ends.iter().flat_map(|end| targets(user, *end)) {
@@ -151,6 +147,13 @@ fn ports_used_twice(snapshot: &Snapshot, found: &mut Found) {
             }
         }
     }
+}
+
+/// A hidden shared segment, or the management network, is several links on one port.
+fn is_no_cable(kind: &Kind, link: &Entity) -> bool {
+    let value = |name| kind.attribute(name).and_then(|attribute| link.value(attribute));
+    value("evidence").and_then(Value::as_text) == Some("segment")
+        || value("out_of_band").and_then(Value::as_boolean) == Some(true)
 }
 
 /// An address that is not shared belongs to one device of a routing table.

@@ -12,6 +12,8 @@
 
 mod bytes;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::sync::Arc;

@@ -16,8 +16,8 @@ use groma_model::{Problem, Schema, Source, Timestamp, Version};
 
 use crate::codec::{self, Entry, SetAside};
 use crate::{
-    Change, CommitRow, Database, Journal, PROBLEMS_KEPT_MAX, ProblemRow, Segment, SegmentRow,
-    Snapshot, SourceRow, StoreError,
+    Change, CommitRow, Database, Journal, MemoryJournal, PROBLEMS_KEPT_MAX, ProblemRow, Segment,
+    SegmentRow, Snapshot, SourceRow, StoreError,
 };
 
 /// Name of the database that holds what the sources say.
@@ -246,21 +246,21 @@ impl World {
     fn replay(&mut self) -> Result<(), StoreError> {
         // An entry that cannot be read may be the torn last one; if another follows it is not.
         let mut unread: Option<(u64, String)> = None;
-        let mut journal =
-            std::mem::replace(&mut self.journal, Box::new(crate::MemoryJournal::default()));
+        let mut is_last = true;
+        // Out of `self` while its entries are taken in; it holds nothing meanwhile.
+        let mut journal = std::mem::replace(&mut self.journal, Box::new(MemoryJournal::default()));
         let replayed = journal.replay(&mut |sequence, bytes| {
             if unread.is_some() {
+                is_last = false;
                 return ControlFlow::Break(());
             }
-            if let Err(reason) = self.read(bytes) {
-                unread = Some((sequence, reason));
-            }
+            unread = self.read(bytes).err().map(|reason| (sequence, reason));
             ControlFlow::Continue(())
         });
         self.journal = journal;
         replayed?;
         let Some((sequence, reason)) = unread else { return Ok(()) };
-        if !self.journal.cut_torn_tail(sequence)? {
+        if !(is_last && self.journal.cut_torn_tail(sequence)?) {
             return Err(StoreError::Damaged { sequence, reason });
         }
         self.torn_tail = Some(reason);

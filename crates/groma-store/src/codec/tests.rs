@@ -1,0 +1,258 @@
+use groma_model::{EntityRef, Fact, Interval, Schema, Value};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Change, Segment};
+
+/// Every attribute of every sort that a value can be.
+fn schema() -> Arc<Schema> {
+    let attribute =
+        |name: &str, of: &str| format!(r#"{{ name = "{name}", type = {of}, doc = "d" }}"#);
+    let attributes = [
+        attribute("text", r#""text""#),
+        attribute("integer", r#""integer""#),
+        attribute("float", r#""float""#),
+        attribute("boolean", r#""boolean""#),
+        attribute("timestamp", r#""timestamp""#),
+        attribute("texts", r#""texts""#),
+        attribute("integers", r#""integers""#),
+        attribute("reference", r#""reference", to = ["a.thing"]"#),
+        attribute("references", r#""references", to = ["a.thing"]"#),
+        attribute("word", r#""enum", values = ["one", "two"]"#),
+    ];
+    parse("a.thing", &attributes)
+}
+
+fn parse(kind: &str, attributes: &[String]) -> Arc<Schema> {
+    let text = format!(
+        "[[kind]]\nname = \"{kind}\"\ndoc = \"d\"\nkey = \"k\"\nattributes = [{}]",
+        attributes.join(", ")
+    );
+    Arc::new(Schema::parse(&[("test.toml", &text)]).unwrap())
+}
+
+fn text() -> impl Strategy<Value = Arc<str>> {
+    prop_oneof!["[a-c]{0,3}", "\\PC{0,12}"].prop_map(Arc::from)
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![Just(0), Just(i64::MIN), Just(i64::MAX), any::<i64>()].prop_map(Timestamp)
+}
+
+fn entity() -> impl Strategy<Value = EntityRef> {
+    text().prop_map(|key| EntityRef { kind: groma_model::KindId(0), key })
+}
+
+fn value() -> impl Strategy<Value = (usize, Value)> {
+    prop_oneof![
+        text().prop_map(|text| (0, Value::Text(text))),
+        any::<i64>().prop_map(|number| (1, Value::Integer(number))),
+        any::<f64>().prop_map(|number| (2, Value::Float(number))),
+        any::<bool>().prop_map(|truth| (3, Value::Boolean(truth))),
+        time().prop_map(|time| (4, Value::Timestamp(time))),
+        vec(text(), 0..4).prop_map(|texts| (5, Value::Texts(texts.into()))),
+        vec(any::<i64>(), 0..4).prop_map(|numbers| (6, Value::Integers(numbers.into()))),
+        entity().prop_map(|target| (7, Value::Reference(target))),
+        vec(entity(), 0..4).prop_map(|targets| (8, Value::References(targets.into()))),
+        Just((9, Value::Text("two".into()))),
+    ]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let fact = (entity(), value(), any::<bool>(), text(), time(), time(), time(), time());
+    prop_oneof![
+        1 => entity().prop_map(|entity| Change::Exists { entity }),
+        1 => entity().prop_map(|entity| Change::Remove { entity }),
+        4 => fact.prop_map(|(entity, (attribute, value), known, source, seen, heard, from, to)| {
+            let fact = Fact {
+                value: Some(value).filter(|_| known),
+                source,
+                observed_at: seen,
+                heard_at: heard,
+                valid: Interval { from, to },
+            };
+            Change::Assert { entity, attribute, fact }
+        }),
+    ]
+}
+
+fn segment() -> impl Strategy<Value = Segment> {
+    (text(), text(), any::<u64>(), time(), time(), any::<u64>()).prop_map(
+        |(file, source, records, from, to, bytes)| Segment {
+            file,
+            source,
+            records,
+            from,
+            to,
+            bytes,
+        },
+    )
+}
+
+fn problem() -> impl Strategy<Value = Problem> {
+    (text(), text(), text())
+        .prop_map(|(place, text, reason)| Problem::new(&*place, &text, &*reason))
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let commit = (
+        (text(), any::<u64>(), any::<u64>(), text(), time()),
+        (vec(change(), 0..12), vec(problem(), 0..3), vec(segment(), 0..3)),
+    );
+    prop_oneof![
+        6 => commit.prop_map(|(head, (changes, problems, segments))| {
+            let (database, version, problems_not_kept, source, heard_at) = head;
+            let commit = Commit { source, heard_at, changes, problems, segments };
+            Entry::Commit { database, version: Version(version), commit, problems_not_kept }
+        }),
+        1 => (text(), text(), time())
+            .prop_map(|(name, template, created_at)| Entry::Fork { name, template, created_at }),
+        1 => text().prop_map(|name| Entry::Drop { name }),
+    ]
+}
+
+/// As if the bytes had been written so: the checksum fits.
+fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
+    let sum = super::bytes::checksum(&bytes);
+    super::bytes::put_fixed(&mut bytes, sum);
+    bytes
+}
+
+fn unseal(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len() - 8].to_vec()
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(entry in entry()) {
+        let schema = schema();
+        let bytes = encode(&entry, &schema).unwrap();
+        prop_assert_eq!(decode(&bytes, &schema).unwrap(), (entry, Vec::new()));
+    }
+
+    #[test]
+    fn a_changed_byte_or_a_missing_end_is_noticed(
+        entry in entry(), place in any::<prop::sample::Index>(), flip in 1..=255_u8,
+    ) {
+        let schema = schema();
+        let bytes = encode(&entry, &schema).unwrap();
+        let mut changed = bytes.clone();
+        changed[place.index(bytes.len())] ^= flip;
+        prop_assert!(decode(&changed, &schema).is_err());
+        prop_assert!(decode(&bytes[..place.index(bytes.len())], &schema).is_err());
+    }
+
+    /// The checksum is no defence against a bug in a writer: a reader must bear anything.
+    #[test]
+    fn sealed_nonsense_never_panics(
+        entry in entry(),
+        spots in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(),
+        noise in vec(any::<u8>(), 0..200),
+    ) {
+        let schema = schema();
+        let mut bytes = unseal(&encode(&entry, &schema).unwrap());
+        let _ = decode(&seal(bytes[..cut.index(bytes.len())].to_vec()), &schema);
+        for (spot, byte) in &spots {
+            let place = spot.index(bytes.len());
+            bytes[place] = *byte;
+        }
+        let _ = decode(&seal(bytes), &schema);
+        let _ = decode(&noise, &schema);
+        let noise = seal([&[FORMAT], noise.as_slice()].concat());
+        let _ = decode(&noise, &schema);
+    }
+}
+
+#[test]
+fn a_large_count_asks_for_no_memory() {
+    let huge = [0xff; 9].into_iter().chain([1]);
+    for before in 0..3 {
+        let bytes: Vec<u8> = [FORMAT]
+            .into_iter()
+            .chain([0; 3].into_iter().take(before))
+            .chain(huge.clone())
+            .collect();
+        let error = decode(&seal(bytes), &schema()).unwrap_err();
+        assert_eq!(error.to_string(), "a count is larger than what follows");
+    }
+}
+
+#[test]
+fn facts_are_compact() {
+    let entity = |number: usize| EntityRef {
+        kind: groma_model::KindId(0),
+        key: format!("entity-{number:06}").into(),
+    };
+    let fact = |value| Fact {
+        value: Some(value),
+        source: "importer".into(),
+        observed_at: Timestamp(1),
+        heard_at: Timestamp(2),
+        valid: Interval::ALWAYS,
+    };
+    let changes = (0..10_000)
+        .map(|number| Change::Assert {
+            entity: entity(number / 10),
+            attribute: 7,
+            fact: fact(Value::Reference(entity(number / 7))),
+        })
+        .collect();
+    let commit = Commit::new("importer".into(), Timestamp(2), changes);
+    let entry = Entry::Commit {
+        database: "live".into(),
+        version: Version(1),
+        commit,
+        problems_not_kept: 0,
+    };
+    let bytes = encode(&entry, &schema()).unwrap().len();
+    assert!(bytes < 10_000 * 10, "{bytes} bytes");
+}
+
+#[test]
+fn a_schema_may_change_its_order_and_what_it_lost_is_set_aside() {
+    let entity = EntityRef { kind: groma_model::KindId(0), key: "k".into() };
+    let change = |attribute, value| {
+        let fact = Fact {
+            value: Some(value),
+            source: "s".into(),
+            observed_at: Timestamp(1),
+            heard_at: Timestamp(1),
+            valid: Interval::ALWAYS,
+        };
+        Change::Assert { entity: entity.clone(), attribute, fact }
+    };
+    let changes = vec![
+        change(0, Value::Text("kept".into())),
+        change(1, Value::Integer(1)),
+        change(9, Value::Text("two".into())),
+        change(9, Value::Text("one".into())),
+    ];
+    let commit = Commit::new("s".into(), Timestamp(1), changes);
+    let entry = Entry::Commit {
+        database: "live".into(),
+        version: Version(1),
+        commit,
+        problems_not_kept: 0,
+    };
+    let bytes = encode(&entry, &schema()).unwrap();
+
+    let later = [
+        r#"{ name = "new", type = "text", doc = "d" }"#.to_owned(),
+        r#"{ name = "word", type = "enum", values = ["one"], doc = "d" }"#.to_owned(),
+        r#"{ name = "text", type = "text", doc = "d" }"#.to_owned(),
+    ];
+    let (read, set_aside) = decode(&bytes, &parse("a.thing", &later)).unwrap();
+    let Entry::Commit { commit, .. } = read else { panic!("it is a commit") };
+    assert_eq!(
+        commit.changes,
+        [change(2, Value::Text("kept".into())), change(1, Value::Text("one".into()))]
+    );
+    let shown: Vec<_> = set_aside.iter().map(|aside| (aside.what.as_str(), aside.count)).collect();
+    assert_eq!(shown, [("a.thing.integer", 1), ("a.thing.word", 1)]);
+
+    let (_, set_aside) = decode(&bytes, &parse("b.thing", &later)).unwrap();
+    assert_eq!(set_aside[0].problem().place, "a.thing");
+    assert!(set_aside[0].problem().reason.starts_with("4 changes were set aside"));
+}
