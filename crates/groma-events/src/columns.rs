@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, PrimitiveArray, RecordBatch,
-    StringArray,
+    Array, ArrayRef, AsArray, DictionaryArray, PrimitiveArray, RecordBatch, StringArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Int32Type, Int64Type, SchemaRef, TimeUnit,
-    TimestampNanosecondType, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, DataType, Int32Type, Int64Type, SchemaRef, TimestampNanosecondType,
+    UInt32Type, UInt64Type,
 };
 use groma_trace::{MessageBatch, id_of_text};
 
@@ -96,184 +96,207 @@ fn expected(name: &str) -> &'static str {
     }
 }
 
-/// Replaces the records of `batch` by `rows`. Columns that were not read are unknown.
-pub(crate) fn fill(
+/// Adds `rows` to `batch`. Columns that were not read are unknown.
+pub(crate) fn append(
     rows: &RecordBatch,
     names: &mut dyn NameSink,
     batch: &mut MessageBatch,
 ) -> Result<(), String> {
-    let len = rows.num_rows();
-    let id = |name: &str| ids(rows.column_by_name(name), len);
-    batch.time = match rows.column_by_name(column::TIME) {
-        Some(array) => times(array)?,
-        None => vec![MessageBatch::TIME_UNKNOWN; len],
-    };
-    batch.message = id(column::MESSAGE)?;
-    batch.parent_message = id(column::PARENT_MESSAGE)?;
-    batch.tree = id(column::TREE)?;
-    batch.transaction = id(column::TRANSACTION)?;
-    batch.parent_transaction = id(column::PARENT_TRANSACTION)?;
-    batch.session = id(column::SESSION)?;
-    let mut name = |name: &str| numbers_of_names(rows.column_by_name(name), len, names);
-    batch.process = name(column::PROCESS)?;
-    batch.peer = name(column::PEER)?;
-    batch.service = name(column::SERVICE)?;
-    batch.bytes = match rows.column_by_name(column::BYTES) {
-        Some(array) => sizes(array)?,
-        None => vec![MessageBatch::BYTES_UNKNOWN; len],
-    };
-    batch.status = match rows.column_by_name(column::STATUS) {
-        Some(array) => values::<Int32Type>(array, MessageBatch::STATUS_UNKNOWN)?,
-        None => vec![MessageBatch::STATUS_UNKNOWN; len],
-    };
-    batch.flags = vec![0; len];
-    if let Some(array) = rows.column_by_name(column::REPLY).and_then(|array| array.as_boolean_opt())
-    {
-        add_replies(array, &mut batch.flags);
-    }
-    if let Some(array) = rows.column_by_name(column::DIRECTION) {
-        add_directions(array, batch)?;
-    }
-    Ok(())
+    let rows = Rows { rows, end: batch.len() + rows.num_rows() };
+    rows.flags(&mut batch.flags)?;
+    rows.ids(column::MESSAGE, &mut batch.message)?;
+    rows.directions(batch)?;
+    rows.ids(column::PARENT_MESSAGE, &mut batch.parent_message)?;
+    rows.ids(column::TREE, &mut batch.tree)?;
+    rows.ids(column::TRANSACTION, &mut batch.transaction)?;
+    rows.ids(column::PARENT_TRANSACTION, &mut batch.parent_transaction)?;
+    rows.ids(column::SESSION, &mut batch.session)?;
+    rows.names(column::PROCESS, names, &mut batch.process)?;
+    rows.names(column::PEER, names, &mut batch.peer)?;
+    rows.names(column::SERVICE, names, &mut batch.service)?;
+    rows.sizes(&mut batch.bytes)?;
+    rows.statuses(&mut batch.status)?;
+    // The last one: its length is the length of the batch.
+    rows.times(&mut batch.time)
 }
 
-/// The values of a column as `T`; NULL, and what does not fit, is `unknown`.
-fn values<T: ArrowPrimitiveType>(
-    array: &ArrayRef,
-    unknown: T::Native,
-) -> Result<Vec<T::Native>, String> {
-    let array = if *array.data_type() == T::DATA_TYPE {
-        array.clone()
-    } else {
-        cast(array, &T::DATA_TYPE).map_err(|error| error.to_string())?
-    };
-    Ok(values_of(array.as_primitive::<T>(), unknown))
+/// Rows that are being added.
+struct Rows<'r> {
+    rows: &'r RecordBatch,
+    /// Length of each column of the batch when they are added.
+    end: usize,
 }
 
-fn values_of<T: ArrowPrimitiveType>(
-    array: &PrimitiveArray<T>,
-    unknown: T::Native,
-) -> Vec<T::Native> {
-    let mut values = array.values().to_vec();
-    if let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) {
-        let mut from = 0;
-        for (start, end) in nulls.valid_slices() {
-            values[from..start].fill(unknown);
-            from = end;
-        }
-        values[from..].fill(unknown);
+impl Rows<'_> {
+    fn column(&self, name: &str) -> Option<&ArrayRef> {
+        self.rows.column_by_name(name)
     }
-    values
+
+    fn times(&self, to: &mut Vec<i64>) -> Result<(), String> {
+        let unknown = MessageBatch::TIME_UNKNOWN;
+        match self.column(column::TIME) {
+            None => to.resize(self.end, unknown),
+            Some(array) if matches!(array.data_type(), DataType::Timestamp(_, _)) => {
+                add_cast::<TimestampNanosecondType>(array, unknown, to)?;
+            }
+            Some(array) => add_cast::<Int64Type>(array, unknown, to)?,
+        }
+        Ok(())
+    }
+
+    fn ids(&self, name: &str, to: &mut Vec<u64>) -> Result<(), String> {
+        match self.column(name) {
+            None => to.resize(self.end, 0),
+            Some(array) => match array.data_type() {
+                DataType::UInt64 => add(array.as_primitive::<UInt64Type>(), 0, to),
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                    let text = cast_to(array, &DataType::Utf8)?;
+                    let text = text.as_string::<i32>().iter();
+                    to.extend(text.map(|text| text.map_or(0, id_of_text)));
+                }
+                _ => {
+                    let mut numbers = Vec::with_capacity(array.len());
+                    add_cast::<Int64Type>(array, 0, &mut numbers)?;
+                    to.extend(numbers.into_iter().map(|number| number as u64));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn sizes(&self, to: &mut Vec<u32>) -> Result<(), String> {
+        let unknown = MessageBatch::BYTES_UNKNOWN;
+        match self.column(column::BYTES) {
+            None => to.resize(self.end, unknown),
+            Some(array) if *array.data_type() == DataType::UInt32 => {
+                add(array.as_primitive::<UInt32Type>(), unknown, to);
+            }
+            Some(array) => {
+                // A size below zero is not known.
+                let mut sizes = Vec::with_capacity(array.len());
+                add_cast::<UInt64Type>(array, u64::MAX, &mut sizes)?;
+                to.extend(sizes.into_iter().map(|size| match size {
+                    u64::MAX => unknown,
+                    size => MessageBatch::bytes_kept(size),
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn statuses(&self, to: &mut Vec<i32>) -> Result<(), String> {
+        let unknown = MessageBatch::STATUS_UNKNOWN;
+        match self.column(column::STATUS) {
+            None => to.resize(self.end, unknown),
+            Some(array) => add_cast::<Int32Type>(array, unknown, to)?,
+        }
+        Ok(())
+    }
+
+    fn names(
+        &self,
+        name: &str,
+        names: &mut dyn NameSink,
+        to: &mut Vec<u32>,
+    ) -> Result<(), String> {
+        let Some(array) = self.column(name) else {
+            to.resize(self.end, MessageBatch::NAME_NONE);
+            return Ok(());
+        };
+        let array = as_dictionary(array)?;
+        let texts: &StringArray = array.values().as_string();
+        let number = |text: Option<&str>| match text {
+            Some(text) => names.number(text),
+            None => MessageBatch::NAME_NONE,
+        };
+        let numbers: Vec<u32> = texts.iter().map(number).collect();
+        let start = to.len();
+        let number = |key: &i32| {
+            numbers.get(*key as usize).copied().unwrap_or(MessageBatch::NAME_NONE)
+        };
+        to.extend(array.keys().values().iter().map(number));
+        fill_nulls(array.nulls(), MessageBatch::NAME_NONE, &mut to[start..]);
+        Ok(())
+    }
+
+    fn flags(&self, to: &mut Vec<u8>) -> Result<(), String> {
+        let Some(array) = self.column(column::REPLY).and_then(|array| array.as_boolean_opt())
+        else {
+            to.resize(self.end, 0);
+            return Ok(());
+        };
+        let start = to.len();
+        let flag = |reply: bool| if reply { MessageBatch::FLAG_REPLY } else { 0 };
+        to.extend(array.values().iter().map(flag));
+        fill_nulls(array.nulls(), 0, &mut to[start..]);
+        Ok(())
+    }
+
+    /// Who wrote a record is known from its direction; one without it is made incomplete.
+    fn directions(&self, batch: &mut MessageBatch) -> Result<(), String> {
+        let Some(array) = self.column(column::DIRECTION) else { return Ok(()) };
+        let array = as_dictionary(array)?;
+        let texts: &StringArray = array.values().as_string();
+        let direction = |text: Option<&str>| match text {
+            Some(DIRECTION_SEND) => Some(MessageBatch::FLAG_SENT),
+            Some(DIRECTION_RECEIVE) => Some(0),
+            _ => None,
+        };
+        let directions: Vec<Option<u8>> = texts.iter().map(direction).collect();
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        let start = self.end - array.len();
+        let records = batch.flags[start..].iter_mut().zip(&mut batch.message[start..]);
+        for (row, ((flags, message), key)) in records.zip(array.keys().values()).enumerate() {
+            let null = nulls.is_some_and(|nulls| nulls.is_null(row));
+            match directions.get(*key as usize).copied().flatten() {
+                Some(flag) if !null => *flags |= flag,
+                _ => *message = 0,
+            }
+        }
+        Ok(())
+    }
 }
 
-fn times(array: &ArrayRef) -> Result<Vec<i64>, String> {
-    match array.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            Ok(values_of(array.as_primitive::<TimestampNanosecondType>(), MessageBatch::TIME_UNKNOWN))
-        }
-        DataType::Timestamp(_, zone) => {
-            let nanos = DataType::Timestamp(TimeUnit::Nanosecond, zone.clone());
-            let array = cast(array, &nanos).map_err(|error| error.to_string())?;
-            Ok(values_of(array.as_primitive::<TimestampNanosecondType>(), MessageBatch::TIME_UNKNOWN))
-        }
-        _ => values::<Int64Type>(array, MessageBatch::TIME_UNKNOWN),
+fn cast_to(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+    if array.data_type() == to {
+        return Ok(array.clone());
     }
-}
-
-fn sizes(array: &ArrayRef) -> Result<Vec<u32>, String> {
-    if *array.data_type() == DataType::UInt32 {
-        return values::<UInt32Type>(array, MessageBatch::BYTES_UNKNOWN);
-    }
-    // A size below zero is not known.
-    let sizes = values::<UInt64Type>(array, u64::MAX)?;
-    let kept = |size: u64| match size {
-        u64::MAX => MessageBatch::BYTES_UNKNOWN,
-        size => MessageBatch::bytes_kept(size),
-    };
-    Ok(sizes.into_iter().map(kept).collect())
-}
-
-fn ids(array: Option<&ArrayRef>, len: usize) -> Result<Vec<u64>, String> {
-    let Some(array) = array else { return Ok(vec![0; len]) };
-    match array.data_type() {
-        DataType::UInt64 => Ok(values_of(array.as_primitive::<UInt64Type>(), 0)),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            let text = cast(array, &DataType::Utf8).map_err(|error| error.to_string())?;
-            Ok(text.as_string::<i32>().iter().map(|text| text.map_or(0, id_of_text)).collect())
-        }
-        _ => {
-            let numbers = values::<Int64Type>(array, 0)?;
-            Ok(numbers.into_iter().map(|number| number as u64).collect())
-        }
-    }
+    cast(array, to).map_err(|error| error.to_string())
 }
 
 fn as_dictionary(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, String> {
     let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let array = cast(array, &kind).map_err(|error| error.to_string())?;
+    let array = cast_to(array, &kind)?;
     array.as_dictionary_opt::<Int32Type>().cloned().ok_or_else(|| "it has no names".to_owned())
 }
 
-/// Numbers of the names of a column.
-fn numbers_of_names(
-    array: Option<&ArrayRef>,
-    len: usize,
-    names: &mut dyn NameSink,
-) -> Result<Vec<u32>, String> {
-    let Some(array) = array else { return Ok(vec![MessageBatch::NAME_NONE; len]) };
-    let array = as_dictionary(array)?;
-    let texts: &StringArray = array.values().as_string();
-    // One more for NULL, and for what is not in the dictionary.
-    let numbers: Vec<u32> = texts
-        .iter()
-        .map(|text| text.map_or(MessageBatch::NAME_NONE, |text| names.number(text)))
-        .collect();
-    let number = |key: &i32| {
-        numbers.get(*key as usize).copied().unwrap_or(MessageBatch::NAME_NONE)
+/// Adds the values of a column as `T`; NULL, and what does not fit, is `unknown`.
+fn add_cast<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    unknown: T::Native,
+    to: &mut Vec<T::Native>,
+) -> Result<(), String> {
+    let target = match (array.data_type(), &T::DATA_TYPE) {
+        (DataType::Timestamp(_, zone), DataType::Timestamp(unit, _)) => {
+            DataType::Timestamp(*unit, zone.clone())
+        }
+        (_, target) => target.clone(),
     };
-    let mut column: Vec<u32> = array.keys().values().iter().map(number).collect();
-    if let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) {
-        for (row, value) in column.iter_mut().enumerate() {
-            if nulls.is_null(row) {
-                *value = MessageBatch::NAME_NONE;
-            }
-        }
-    }
-    Ok(column)
-}
-
-fn add_replies(array: &BooleanArray, flags: &mut [u8]) {
-    for (start, end) in array.values().set_slices() {
-        for flags in &mut flags[start..end] {
-            *flags |= MessageBatch::FLAG_REPLY;
-        }
-    }
-    if array.null_count() > 0 {
-        for (row, flags) in flags.iter_mut().enumerate() {
-            if array.is_null(row) {
-                *flags &= !MessageBatch::FLAG_REPLY;
-            }
-        }
-    }
-}
-
-/// Who wrote a record is known from its direction; one without it is made incomplete.
-fn add_directions(array: &ArrayRef, batch: &mut MessageBatch) -> Result<(), String> {
-    let array = as_dictionary(array)?;
-    let texts: &StringArray = array.values().as_string();
-    let direction = |text: Option<&str>| match text {
-        Some(DIRECTION_SEND) => Some(MessageBatch::FLAG_SENT),
-        Some(DIRECTION_RECEIVE) => Some(0),
-        _ => None,
-    };
-    let directions: Vec<Option<u8>> = texts.iter().map(direction).collect();
-    let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-    for (row, key) in array.keys().values().iter().enumerate() {
-        let null = nulls.is_some_and(|nulls| nulls.is_null(row));
-        match directions.get(*key as usize).copied().flatten().filter(|_| !null) {
-            Some(flag) => batch.flags[row] |= flag,
-            None => batch.message[row] = 0,
-        }
-    }
+    add(cast_to(array, &target)?.as_primitive::<T>(), unknown, to);
     Ok(())
+}
+
+fn add<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, unknown: T::Native, to: &mut Vec<T::Native>) {
+    let start = to.len();
+    to.extend_from_slice(array.values());
+    fill_nulls(array.nulls(), unknown, &mut to[start..]);
+}
+
+fn fill_nulls<T: Copy>(nulls: Option<&NullBuffer>, unknown: T, values: &mut [T]) {
+    let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) else { return };
+    for (value, known) in values.iter_mut().zip(nulls.iter()) {
+        if !known {
+            *value = unknown;
+        }
+    }
 }

@@ -8,7 +8,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use groma_model::Timestamp;
 use groma_trace::MessageBatch;
@@ -26,6 +25,8 @@ use crate::segment::column;
 
 /// Most records that are held in columns at once.
 pub const BATCH_RECORDS_MAX: usize = 256 * 1024;
+/// Records that are decoded at once: small enough to stay in a processor's cache.
+const DECODED_RECORDS: usize = 16 * 1024;
 
 /// Which columns are read; the others are given as unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,21 +140,27 @@ impl SegmentReader {
         ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_row_groups(vec![row_group])
             .with_projection(mask)
-            .with_batch_size(BATCH_RECORDS_MAX)
+            .with_batch_size(DECODED_RECORDS)
             .build()
             .map_err(EventsError::parquet(&self.path))
     }
 
-    /// Turns rows into a batch whose names are numbered by `names`.
-    pub(crate) fn batch(
+    /// Replaces the records of `batch` by the next ones of `rows`, at most [`BATCH_RECORDS_MAX`],
+    /// with names numbered by `names`. Says whether there were any.
+    pub(crate) fn next_batch(
         &self,
-        rows: Result<RecordBatch, arrow::error::ArrowError>,
+        rows: &mut ParquetRecordBatchReader,
         names: &mut dyn NameSink,
         batch: &mut MessageBatch,
-    ) -> Result<(), EventsError> {
+    ) -> Result<bool, EventsError> {
         let bad = |what: String| EventsError::Damaged { path: self.path.clone(), what };
-        let rows = rows.map_err(|error| bad(error.to_string()))?;
-        columns::fill(&rows, names, batch).map_err(bad)
+        batch.clear_records();
+        while batch.len() < BATCH_RECORDS_MAX {
+            let Some(decoded) = rows.next() else { break };
+            let decoded = decoded.map_err(|error| bad(error.to_string()))?;
+            columns::append(&decoded, names, batch).map_err(bad)?;
+        }
+        Ok(!batch.is_empty())
     }
 }
 
@@ -186,11 +193,10 @@ impl Iterator for Batches<'_> {
     type Item = Result<MessageBatch, EventsError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.rows.next()?;
         let mut batch = MessageBatch::default();
         let mut names = Vec::new();
-        let filled = self.reader.batch(rows, &mut names, &mut batch);
+        let filled = self.reader.next_batch(&mut self.rows, &mut names, &mut batch);
         batch.names = names;
-        Some(filled.map(|()| batch))
+        filled.map(|some| some.then_some(batch)).transpose()
     }
 }

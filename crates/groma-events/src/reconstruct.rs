@@ -18,6 +18,7 @@ use groma_trace::{
     build_records, cell_hash, renumber, sessions_of, sorted_names, spread,
 };
 
+use crate::columns::NameSink;
 use crate::names::{Names, NamesOfThread};
 use crate::read::BATCH_RECORDS_MAX;
 use crate::{Columns, EventsError, SegmentReader};
@@ -131,6 +132,15 @@ const SHARDS: usize = 64;
 /// Records of spanning trees are collected in so many parts.
 const SPILLS: usize = 256;
 
+/// Indexes of calls with the hashes of their cells, by shard of the matrix.
+struct ByShard(Vec<Vec<(u32, u64)>>);
+
+impl Default for ByShard {
+    fn default() -> Self {
+        ByShard(vec![Vec::new(); SHARDS])
+    }
+}
+
 struct Run<'r> {
     tasks: &'r [Task<'r>],
     options: &'r ReconstructOptions<'r>,
@@ -201,10 +211,12 @@ impl<'r> Run<'r> {
         let total = self.tasks.iter().map(records).sum();
         self.total.store(total, Ordering::Relaxed);
         let census: Vec<Mutex<Census>> = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let start = || (Grouping::default(), vec![Vec::new(); SHARDS]);
-        self.on_threads(self.tasks.len(), start, |(grouping, by_shard), number| {
+        let start =
+            || (MessageBatch::default(), Grouping::default(), vec![Vec::new(); SHARDS]);
+        self.on_threads(self.tasks.len(), start, |(batch, grouping, by_shard), number| {
             let task = &self.tasks[number];
-            let seen = self.read(task, Columns::Tree, &mut Vec::new(), |batch_number, batch| {
+            let names = &mut Vec::new();
+            let seen = self.read(task, Columns::Tree, names, batch, |batch_number, batch| {
                 grouping.group(&batch.tree);
                 for (tree, rows) in grouping.iter() {
                     by_shard[shard(spread(tree))].push((tree, rows.len() as u32));
@@ -236,12 +248,12 @@ impl<'r> Run<'r> {
             self.build_batches(spanning, (pass, passes), &spills);
             let spills: Vec<Mutex<Vec<Record>>> =
                 spills.into_iter().filter(|spill| !lock(spill).is_empty()).collect();
-            let start = || TreeBuilder::new(&self.options.epochs);
-            self.on_threads(spills.len(), start, |builder, number| {
+            let start = || (TreeBuilder::new(&self.options.epochs), ByShard::default());
+            self.on_threads(spills.len(), start, |(builder, by_shard), number| {
                 let mut part = Part::default();
                 let records = std::mem::take(&mut *lock(&spills[number]));
                 build_records(records, builder, &mut part);
-                self.add((pass as u32 + 1, number as u32), part);
+                self.add((pass as u32 + 1, number as u32), part, by_shard);
             });
         }
     }
@@ -266,12 +278,14 @@ impl<'r> Run<'r> {
         };
         let start = || {
             let builder = TreeBuilder::new(&self.options.epochs);
-            (NamesOfThread::new(&self.names), BatchBuffers::default(), builder, Vec::new())
+            let names = NamesOfThread::new(&self.names);
+            let batch = MessageBatch::default();
+            (names, batch, BatchBuffers::default(), builder, Vec::new(), ByShard::default())
         };
         self.on_threads(self.tasks.len(), start, |state, number| {
-            let (names, buffers, builder, spilled) = state;
+            let (names, batch, buffers, builder, spilled, by_shard) = state;
             let task = &self.tasks[number];
-            let read = self.read(task, Columns::Structure, names, |batch_number, batch| {
+            let read = self.read(task, Columns::Structure, names, batch, |batch_number, batch| {
                 let mut part = Part::default();
                 let spill = |record: Record| spilled.push(record);
                 build_batch(batch, buffers, builder, fate, spill, &mut part);
@@ -283,7 +297,7 @@ impl<'r> Run<'r> {
                 for record in spilled.drain(..) {
                     lock(&spills[spill_of(record.tree)]).push(record);
                 }
-                self.add((0, batch_number), part);
+                self.add((0, batch_number), part, by_shard);
             });
             if let Err(error) = read
                 && pass == 0
@@ -298,13 +312,16 @@ impl<'r> Run<'r> {
         &self,
         task: &Task<'_>,
         columns: Columns,
-        names: &mut dyn crate::columns::NameSink,
+        names: &mut dyn NameSink,
+        batch: &mut MessageBatch,
         mut work: impl FnMut(u32, &MessageBatch),
     ) -> Result<(), EventsError> {
-        let mut batch = MessageBatch::default();
-        for (number, rows) in (task.first_batch..).zip(task.reader.rows(task.row_group, columns)?) {
-            task.reader.batch(rows, names, &mut batch)?;
-            work(number, &batch);
+        let mut rows = task.reader.rows(task.row_group, columns)?;
+        for number in task.first_batch.. {
+            if !task.reader.next_batch(&mut rows, names, batch)? {
+                break;
+            }
+            work(number, batch);
             if columns != Columns::Tree {
                 let done = self.done.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 let done = done + batch.len() as u64;
@@ -316,8 +333,8 @@ impl<'r> Run<'r> {
     }
 
     /// Adds what a batch or a spill gave.
-    fn add(&self, place: (u32, u32), part: Part) {
-        self.add_to_matrix(&part.calls);
+    fn add(&self, place: (u32, u32), part: Part, by_shard: &mut ByShard) {
+        self.add_to_matrix(&part.calls, by_shard);
         {
             let mut totals = lock(&self.totals);
             totals.0.add(&part.counts);
@@ -335,15 +352,14 @@ impl<'r> Run<'r> {
         lock(&self.parts).push((place, part.trees, calls));
     }
 
-    fn add_to_matrix(&self, calls: &Calls) {
-        let mut by_shard: Vec<Vec<(u32, u64)>> = vec![Vec::new(); SHARDS];
+    fn add_to_matrix(&self, calls: &Calls, by_shard: &mut ByShard) {
         for (index, call) in calls.calls.iter().enumerate() {
             let hash = cell_hash(call, u32::from(calls.epoch(index)));
-            by_shard[shard(hash)].push((index as u32, hash));
+            by_shard.0[shard(hash)].push((index as u32, hash));
         }
-        for (table, members) in self.matrix.iter().zip(by_shard) {
+        for (table, members) in self.matrix.iter().zip(&mut by_shard.0) {
             let mut table = lock(table);
-            for (index, hash) in members {
+            for (index, hash) in members.drain(..) {
                 let call = &calls.calls[index as usize];
                 table.add(call, u32::from(calls.epoch(index as usize)), hash);
             }

@@ -1,7 +1,5 @@
 //! The traffic matrix: who asked whom for what, how often and how much.
 
-use hashbrown::HashTable;
-
 use crate::calls::{Call, Calls};
 use crate::group::spread;
 
@@ -51,6 +49,10 @@ impl MatrixCell {
         self.unknown_size += tally.unknown_size;
     }
 
+    fn is_free(&self) -> bool {
+        self.requests == 0 && self.replies == 0
+    }
+
     fn is_of(&self, call: &Call, epoch: u32) -> bool {
         self.caller == call.caller
             && self.callee == call.callee
@@ -59,25 +61,49 @@ impl MatrixCell {
     }
 }
 
-/// Cells that are being summed up.
+/// Cells that are being summed up: open addressing with the cells in place, because a log has
+/// millions of them and each step to another place in memory costs more than the sum.
 #[derive(Debug, Default)]
 pub struct MatrixTable {
-    places: HashTable<u32>,
-    cells: Vec<MatrixCell>,
+    /// A power of two of places, or none; a cell without requests and replies is free.
+    places: Vec<MatrixCell>,
+    used: usize,
 }
+
+const PLACES_MIN: usize = 64;
 
 impl MatrixTable {
     /// Adds a call; `hash` is its [`cell_hash`].
     pub fn add(&mut self, call: &Call, epoch: u32, hash: u64) {
-        let MatrixTable { places, cells } = self;
-        let found = places.find(hash, |place| cells[*place as usize].is_of(call, epoch));
-        match found {
-            Some(place) => cells[*place as usize].add(call),
-            None => {
-                let place = cells.len() as u32;
-                cells.push(MatrixCell::of(call, epoch));
-                places.insert_unique(hash, place, |place| hash_of_cell(&cells[*place as usize]));
+        if self.places.len() * 3 <= self.used * 4 {
+            self.grow();
+        }
+        let mask = self.places.len() - 1;
+        let mut place = hash as usize & mask;
+        loop {
+            let cell = &mut self.places[place];
+            if cell.is_free() {
+                *cell = MatrixCell::of(call, epoch);
+                self.used += 1;
+                return;
             }
+            if cell.is_of(call, epoch) {
+                cell.add(call);
+                return;
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
+    fn grow(&mut self) {
+        let len = (self.places.len() * 2).max(PLACES_MIN);
+        let old = std::mem::replace(&mut self.places, vec![MatrixCell::default(); len]);
+        for cell in old.into_iter().filter(|cell| !cell.is_free()) {
+            let mut place = hash_of_cell(&cell) as usize & (len - 1);
+            while !self.places[place].is_free() {
+                place = (place + 1) & (len - 1);
+            }
+            self.places[place] = cell;
         }
     }
 
@@ -89,9 +115,20 @@ impl MatrixTable {
         }
     }
 
+    /// How many cells there are.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
     /// The cells, in no particular order.
-    pub fn into_cells(self) -> Vec<MatrixCell> {
-        self.cells
+    pub fn into_cells(mut self) -> Vec<MatrixCell> {
+        self.places.retain(|cell| !cell.is_free());
+        self.places
     }
 }
 

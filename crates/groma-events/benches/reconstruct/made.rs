@@ -21,7 +21,7 @@ const SERVICES: u64 = 400;
 const REPLICAS: u64 = 8;
 
 /// The log of an hour at `scale`, cut into segments in `folder`.
-pub fn make(folder: &Path, scale: f64) -> Result<Vec<PathBuf>, EventsError> {
+pub(crate) fn make(folder: &Path, scale: f64) -> Result<Vec<PathBuf>, EventsError> {
     let mut maker = Maker::new(folder, scale);
     for tree in 1..=(TREES * scale) as u64 {
         maker.tree(tree)?;
