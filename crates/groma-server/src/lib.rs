@@ -1,1 +1,22 @@
-//! The loop and the doors: durable log, PostgreSQL wire.
+//! The loop and the doors: the store on disk, what is imported into it, the PostgreSQL wire.
+//!
+//! ```text
+//! files --import--> World (journal in the data folder) <--Engine--> wire --> psql, drivers, groma
+//! ```
+//!
+//! One process at a time holds a data folder ([`Store::open`]); it may serve it ([`Server`]), and
+//! then says where in `server.json` ([`Beacon`]), so that others ask it instead.
+
+mod beacon;
+mod import;
+mod journal;
+mod serve;
+mod store;
+mod wire;
+
+pub use beacon::{Beacon, Running};
+pub use import::{FolderImporter, Progress};
+pub use journal::RedbJournal;
+pub use serve::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, ServeError, Server};
+pub use store::{OpenError, Store, StoreOptions};
+pub use wire::{TextRows, text_rows};

@@ -1,0 +1,289 @@
+//! Import: hear, decode, identify, commit, for one path.
+//!
+//! ```text
+//! path --discover--> inputs --decode--> observations --identify--> commits of bounded size
+//!                                  \--> messages ---------------> segments, in the input's last commit
+//! ```
+//!
+//! What is reported is durable. Importing the same input twice changes nothing: a fact takes the place
+//! of the same one, a problem that is known is not noted again, a segment is named after the bytes of
+//! its input, and records are counted once by their message id.
+
+mod messages;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use groma_connect::{Heard, Input, discover};
+use groma_model::{EntityRef, Observation, Problem, Schema, Source, Timestamp};
+use groma_query::{ImportReport, ImportedFile, Importer, QueryError};
+use groma_store::{Change, Commit, LIVE, PROBLEMS_KEPT_MAX, Segment, World, identify};
+
+use messages::Messages;
+
+/// Observations gathered before they are committed.
+const COMMIT_OBSERVATIONS_MAX: usize = 16_384;
+/// Problems gathered before they are committed.
+const COMMIT_PROBLEMS_MAX: usize = 4_096;
+/// Source of what is said about files that no importer knows.
+const NOBODY: &str = "import";
+/// PostgreSQL's code for a file that is not there.
+const NO_FILE: &str = "58P01";
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// What is being read.
+    pub path: &'a Path,
+    /// Which of the inputs it is, from 1.
+    pub input_number: usize,
+    /// How many inputs there are.
+    pub inputs: usize,
+    /// Facts of this input so far.
+    pub facts: u64,
+    /// Message records of this input so far.
+    pub messages: u64,
+}
+
+type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
+
+/// Imports files into the database `live`, with message records in a folder of segments.
+pub struct FolderImporter {
+    segments_folder: PathBuf,
+    listener: Option<Listener>,
+}
+
+impl FolderImporter {
+    /// Writes segments to this folder, which must be there.
+    pub fn new(segments_folder: PathBuf, listener: Option<Listener>) -> FolderImporter {
+        FolderImporter { segments_folder, listener }
+    }
+}
+
+impl Importer for FolderImporter {
+    fn import(
+        &self,
+        world: &Arc<Mutex<World>>,
+        path: &Path,
+        source: Option<&str>,
+    ) -> Result<ImportReport, QueryError> {
+        let discovered = discover(path).map_err(|error| no_such_path(&error))?;
+        let mut report = ImportReport::default();
+        report.files.extend(note_unknown(world, source, discovered.problems)?);
+        let inputs = discovered.inputs.len();
+        for (index, input) in discovered.inputs.iter().enumerate() {
+            let tell = |facts, messages| {
+                if let Some(listener) = &self.listener {
+                    let path = shown_path(input);
+                    listener(Progress { path, input_number: index + 1, inputs, facts, messages });
+                }
+            };
+            let reading = Reading::new(self, world, input, source, &tell);
+            report.files.push(reading.read(input)?);
+        }
+        Ok(report)
+    }
+}
+
+/// One input while it is read.
+struct Reading<'a> {
+    world: &'a Mutex<World>,
+    schema: Arc<Schema>,
+    source: Source,
+    tell: &'a dyn Fn(u64, u64),
+    observations: Vec<Observation>,
+    problems: Vec<Problem>,
+    /// So that a second import does not note them again.
+    known_problems: HashSet<(String, String, String)>,
+    entities: HashSet<EntityRef>,
+    messages: Messages,
+    file: ImportedFile,
+}
+
+impl<'a> Reading<'a> {
+    fn new(
+        importer: &FolderImporter,
+        world: &'a Mutex<World>,
+        input: &Input,
+        source: Option<&str>,
+        tell: &'a dyn Fn(u64, u64),
+    ) -> Reading<'a> {
+        let source: Source = source.unwrap_or(&input.source).into();
+        let held = lock(world);
+        let schema = Arc::clone(held.schema());
+        let known_problems = known_problems(&held, &source);
+        drop(held);
+        Reading {
+            world,
+            schema,
+            tell,
+            observations: Vec::new(),
+            problems: Vec::new(),
+            known_problems,
+            entities: HashSet::new(),
+            messages: Messages::new(importer.segments_folder.clone(), Arc::clone(&source)),
+            file: ImportedFile {
+                path: shown_path(input).display().to_string(),
+                importer: input.importer.name.to_owned(),
+                kind: "facts",
+                entities: 0,
+                facts: 0,
+                messages: 0,
+                problems: 0,
+            },
+            source,
+        }
+    }
+
+    fn read(mut self, input: &Input) -> Result<ImportedFile, QueryError> {
+        let prior = self.messages.begin(input, self.world)?;
+        (self.tell)(0, 0);
+        if let Some(messages) = prior {
+            self.file.messages = messages;
+        } else {
+            let mut failed = None;
+            input.decode(observed_at(input), &mut |heard| {
+                // A decoder cannot be stopped: after a failure the rest falls on the floor.
+                if failed.is_none() {
+                    failed = self.take(heard).err();
+                }
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        let segments = self.messages.finish()?;
+        self.file.messages += self.messages.records;
+        self.commit(segments)?;
+        self.file.entities = self.entities.len() as u64;
+        if self.file.messages > 0 {
+            self.file.kind = "messages";
+        }
+        Ok(self.file)
+    }
+
+    fn take(&mut self, heard: Heard) -> Result<(), QueryError> {
+        let Heard { observations, messages, problems } = heard;
+        self.observations.extend(observations);
+        self.note(problems);
+        self.messages.take(&messages)?;
+        if self.observations.len() >= COMMIT_OBSERVATIONS_MAX
+            || self.problems.len() >= COMMIT_PROBLEMS_MAX
+        {
+            self.commit(Vec::new())?;
+        }
+        (self.tell)(self.file.facts, self.messages.records);
+        Ok(())
+    }
+
+    /// Makes durable what was gathered. Segments come in the last commit of an input, so that an
+    /// import that was broken off is made anew from the start.
+    fn commit(&mut self, segments: Vec<Segment>) -> Result<(), QueryError> {
+        let heard_at = now();
+        let observations = std::mem::take(&mut self.observations);
+        let (changes, problems) = identify(&self.schema, &self.source, &observations, heard_at);
+        self.note(problems);
+        for change in &changes {
+            match change {
+                Change::Exists { entity } => drop(self.entities.insert(entity.clone())),
+                Change::Assert { .. } => self.file.facts += 1,
+                Change::Remove { .. } => {}
+            }
+        }
+        let commit = Commit {
+            problems: std::mem::take(&mut self.problems),
+            segments,
+            ..Commit::new(Arc::clone(&self.source), heard_at, changes)
+        };
+        lock(self.world).commit(LIVE, commit)?;
+        Ok(())
+    }
+
+    fn note(&mut self, problems: Vec<Problem>) {
+        self.file.problems += problems.len() as u64;
+        let known = &self.known_problems;
+        self.problems.extend(problems.into_iter().filter(|problem| !known.contains(&key(problem))));
+    }
+}
+
+/// Files that nobody reads are problems of the import itself.
+fn note_unknown(
+    world: &Mutex<World>,
+    source: Option<&str>,
+    problems: Vec<Problem>,
+) -> Result<Vec<ImportedFile>, QueryError> {
+    if problems.is_empty() {
+        return Ok(Vec::new());
+    }
+    let source: Source = source.unwrap_or(NOBODY).into();
+    let mut world = lock(world);
+    let known = known_problems(&world, &source);
+    let files = (problems.iter())
+        .map(|problem| ImportedFile {
+            path: problem.place.clone(),
+            importer: String::new(),
+            kind: "unknown",
+            entities: 0,
+            facts: 0,
+            messages: 0,
+            problems: 1,
+        })
+        .collect();
+    let new = problems.into_iter().filter(|problem| !known.contains(&key(problem))).collect();
+    let commit = Commit { problems: new, ..Commit::new(source, now(), Vec::new()) };
+    world.commit(LIVE, commit)?;
+    Ok(files)
+}
+
+fn known_problems(world: &World, source: &Source) -> HashSet<(String, String, String)> {
+    let rows = world.problems(LIVE).into_iter().flatten();
+    rows.filter(|row| row.source == *source)
+        .take(PROBLEMS_KEPT_MAX)
+        .map(|row| key(&row.problem))
+        .collect()
+}
+
+fn key(problem: &Problem) -> (String, String, String) {
+    (problem.place.clone(), problem.text.clone(), problem.reason.clone())
+}
+
+fn no_such_path(error: &groma_connect::DiscoverError) -> QueryError {
+    let reason = match error.source.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        _ => error.source.to_string(),
+    };
+    QueryError::new(NO_FILE, format!("{error}: {reason}"))
+        .with_hint("The path is one of the machine on which the store is open; write it in full.")
+}
+
+/// The file, or the folder of an input that is several files.
+fn shown_path(input: &Input) -> &Path {
+    match input.paths.as_slice() {
+        [one] => one,
+        [first, ..] => first.parent().unwrap_or(first),
+        [] => Path::new(""),
+    }
+}
+
+/// When an input was made that does not say so itself: when its last file was written.
+fn observed_at(input: &Input) -> Timestamp {
+    let written = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    input.paths.iter().filter_map(written).max().map_or_else(now, timestamp)
+}
+
+fn now() -> Timestamp {
+    timestamp(SystemTime::now())
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    Timestamp(i64::try_from(nanos).unwrap_or(i64::MAX))
+}
+
+pub(crate) fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}

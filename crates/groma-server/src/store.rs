@@ -1,0 +1,150 @@
+//! The data folder of one process: the journal, the segments, the engine over both.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use groma_model::Schema;
+use groma_query::{Engine, EngineOptions};
+use groma_store::{JournalError, StoreError, World};
+
+use crate::{FolderImporter, Progress, RedbJournal, Running};
+
+const JOURNAL_FILE: &str = "groma.redb";
+const SEGMENTS_FOLDER: &str = "segments";
+
+/// How a store is opened.
+#[derive(Clone, Default)]
+pub struct StoreOptions {
+    /// Most memory that queries may use together, in bytes. `None`: no bound.
+    pub memory_bytes_max: Option<usize>,
+    /// Hears how an import goes. `None`: nobody listens.
+    pub progress: Option<Arc<dyn Fn(Progress<'_>) + Send + Sync>>,
+}
+
+/// A data folder, held by this process until it is dropped.
+pub struct Store {
+    folder: PathBuf,
+    engine: Engine,
+    repaired: Option<String>,
+}
+
+/// A data folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or used.
+    #[error("cannot use the data folder {folder}")]
+    Folder {
+        /// Which one.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process holds it.
+    #[error("the data folder {folder} is in use by {holder}")]
+    InUse {
+        /// Which one.
+        folder: PathBuf,
+        /// Who.
+        holder: String,
+        /// What to try.
+        hint: String,
+    },
+    /// The journal is damaged or cannot be read.
+    #[error("cannot open the store in {folder}")]
+    Store {
+        /// Which one.
+        folder: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+impl OpenError {
+    /// What to try, as one sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            OpenError::Folder { .. } => {
+                Some("Name another one with --data, or see who may write there.".into())
+            }
+            OpenError::InUse { hint, .. } => Some(hint.clone()),
+            OpenError::Store { source, .. } => source.hint(),
+        }
+    }
+}
+
+impl Store {
+    /// Opens a data folder, making it if it is not there. Cost: once over the journal.
+    ///
+    /// # Errors
+    /// Another process holds it, it cannot be used, or its journal is damaged.
+    pub fn open(folder: &Path, options: StoreOptions) -> Result<Store, OpenError> {
+        let segments_folder = folder.join(SEGMENTS_FOLDER);
+        fs::create_dir_all(&segments_folder)
+            .map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
+        let refused = |error: StoreError| match error {
+            StoreError::Journal(JournalError::InUse { .. }) => in_use(folder),
+            source => OpenError::Store { folder: folder.to_owned(), source },
+        };
+        let journal = RedbJournal::open(&folder.join(JOURNAL_FILE))
+            .map_err(|error| refused(error.into()))?;
+        let repaired = journal.repair_report().map(|report| report.to_string());
+        let world = World::open(Schema::builtin(), Box::new(journal)).map_err(refused)?;
+        sweep(&segments_folder, &world);
+
+        let repaired = repaired.or_else(|| world.torn_tail().map(str::to_owned));
+        let importer = FolderImporter::new(segments_folder.clone(), options.progress);
+        let engine = Engine::new(
+            Arc::new(Mutex::new(world)),
+            EngineOptions {
+                importer: Some(Arc::new(importer)),
+                segments_folder: Some(segments_folder),
+                memory_bytes_max: options.memory_bytes_max,
+            },
+        );
+        Ok(Store { folder: folder.to_owned(), engine, repaired })
+    }
+
+    /// Answers statements over it.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What was found and mended if the store had not been closed properly. Nothing that had been
+    /// acknowledged is lost.
+    pub fn repaired(&self) -> Option<&str> {
+        self.repaired.as_deref()
+    }
+}
+
+fn in_use(folder: &Path) -> OpenError {
+    let (holder, hint) = match Running::find(folder) {
+        Some(Running { pid, address }) => (
+            format!("the server at {address} (process {pid})"),
+            format!("Ask it: psql -h {} -p {} -d live.", address.ip(), address.port()),
+        ),
+        None => (
+            "another groma".to_owned(),
+            "Wait until it is done, or name another folder with --data.".to_owned(),
+        ),
+    };
+    OpenError::InUse { folder: folder.to_owned(), holder, hint }
+}
+
+/// Removes segments that no database knows: an import that was killed left them, unacknowledged,
+/// or they belonged to a fork that was dropped. What cannot be removed is tried again next time.
+fn sweep(segments_folder: &Path, world: &World) {
+    let Ok(entries) = fs::read_dir(segments_folder) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_name().to_str().is_some_and(|name| world.uses_segment(name)) {
+            tracing::info!(file = %entry.path().display(), "removing a segment that nobody knows");
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! One client: its session, and what can end its running statement.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use groma_query::{QueryError, Session};
+use pgwire::api::ClientInfo;
+use pgwire::error::{PgWireError, PgWireResult};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::error::{internal, refused};
+
+/// One client.
+pub(crate) struct Connection {
+    pub(crate) session: Arc<Session>,
+    engine_threads: Handle,
+    running: Mutex<Option<watch::Sender<bool>>>,
+    /// Whether something was written since `BEGIN`.
+    wrote: AtomicBool,
+    /// Gives the place back when the client goes.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        session: Session,
+        engine_threads: Handle,
+        place: OwnedSemaphorePermit,
+    ) -> Connection {
+        Connection {
+            session: Arc::new(session),
+            engine_threads,
+            running: Mutex::new(None),
+            wrote: AtomicBool::new(false),
+            _place: place,
+        }
+    }
+
+    /// The connection of a client that has passed the startup.
+    pub(crate) fn of<C: ClientInfo>(client: &C) -> PgWireResult<Arc<Connection>> {
+        client
+            .session_extensions()
+            .get::<Registered>()
+            .map(|registered| Arc::clone(&registered.connection))
+            .ok_or_else(|| refused("08P01", "a statement came before the startup was done"))
+    }
+
+    /// Limits for the next message: what was to cancel until now is no longer cancelled.
+    pub(crate) fn begin(&self) -> Limits {
+        let (sender, cancelled) = watch::channel(false);
+        *self.running() = Some(sender);
+        let timeout = self.session.statement_timeout();
+        Limits { cancelled, timeout, deadline: timeout.map(|timeout| Instant::now() + timeout) }
+    }
+
+    /// Work on the engine's threads, until it is done or a limit is reached.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        limits: &Limits,
+        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+    ) -> PgWireResult<T> {
+        let mut task = self.spawn(work);
+        tokio::select! {
+            biased;
+            ended = limits.ended() => Err(ended),
+            done = &mut task.0 => match done {
+                Ok(result) => result.map_err(super::error::to_wire),
+                Err(_) => Err(internal()),
+            },
+        }
+    }
+
+    /// Starts work on the engine's threads; it ends when the [`Task`] is dropped.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        Task(self.engine_threads.spawn(work))
+    }
+
+    /// Remembers that a statement wrote, for [`Connection::end_transaction`].
+    pub(crate) fn note_write(&self) {
+        self.wrote.store(true, Ordering::Relaxed);
+    }
+
+    /// Forgets, and says whether something was written since the transaction began.
+    pub(crate) fn end_transaction(&self) -> bool {
+        self.wrote.swap(false, Ordering::Relaxed)
+    }
+
+    fn cancel(&self) {
+        if let Some(running) = self.running().as_ref() {
+            running.send_replace(true);
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<watch::Sender<bool>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Work that is aborted at its next yield when this is dropped.
+pub(crate) struct Task<T>(pub(crate) JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What may end the statements of one message: a cancel or the statement timeout.
+#[derive(Clone)]
+pub(crate) struct Limits {
+    cancelled: watch::Receiver<bool>,
+    timeout: Option<Duration>,
+    deadline: Option<Instant>,
+}
+
+impl Limits {
+    /// Returns when a limit is reached; never otherwise.
+    pub(crate) async fn ended(&self) -> PgWireError {
+        let mut cancelled = self.cancelled.clone();
+        let cancel = async {
+            if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
+                std::future::pending::<()>().await; // the next message has begun
+            }
+        };
+        let timeout = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = cancel => refused("57014", "canceling statement due to user request"),
+            () = timeout => refused(
+                "57014",
+                format!(
+                    "canceling statement due to statement timeout ({} ms)",
+                    self.timeout.unwrap_or_default().as_millis()
+                ),
+            ),
+        }
+    }
+}
+
+/// The connections by what a cancel request names: process number and secret.
+#[derive(Default)]
+pub(crate) struct Registry {
+    connections: Mutex<HashMap<Key, Arc<Connection>>>,
+}
+
+type Key = (i32, Vec<u8>);
+
+impl Registry {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        pid: i32,
+        secret: &[u8],
+        connection: Connection,
+    ) -> Registered {
+        let (key, connection) = ((pid, secret.to_vec()), Arc::new(connection));
+        self.lock().insert(key.clone(), Arc::clone(&connection));
+        Registered { key, connection, registry: Arc::clone(self) }
+    }
+
+    /// Cancels what the connection runs; no effect if there is none of this name.
+    pub(crate) fn cancel(&self, pid: i32, secret: &[u8]) {
+        let connection = self.lock().get(&(pid, secret.to_vec())).cloned();
+        if let Some(connection) = connection {
+            connection.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Connection>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the registry, given back when the connection is dropped.
+pub(crate) struct Registered {
+    key: Key,
+    connection: Arc<Connection>,
+    registry: Arc<Registry>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.registry.lock().remove(&self.key);
+    }
+}

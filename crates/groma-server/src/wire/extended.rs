@@ -1,0 +1,256 @@
+//! The extended protocol: prepared statements, parameters, portals, text and binary rows.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow_pg::datatypes::df::deserialize_parameters;
+use arrow_pg::datatypes::{arrow_schema_to_pg_fields, into_pg_type};
+use async_trait::async_trait;
+use futures::{Sink, SinkExt};
+use groma_query::Prepared;
+use pgwire::api::portal::{Format, Portal, PortalExecutionState};
+use pgwire::api::query::{ExtendedQueryHandler, send_partial_query_response};
+use pgwire::api::results::{FieldInfo, Response, Tag};
+use pgwire::api::stmt::QueryParser;
+use pgwire::api::store::{Entry, PortalStore};
+use pgwire::api::{
+    ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState, Type,
+};
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::extendedquery::{Bind, BindComplete, Execute};
+use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
+
+use super::Door;
+use super::connection::Connection;
+use super::error::refused;
+use super::simple::{refuse_in_failed_transaction, respond};
+
+/// A statement that was planned once.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    sql: Arc<str>,
+    prepared: Arc<Prepared>,
+}
+
+/// Plans statements in the session of the client.
+pub(crate) struct Planner;
+
+#[async_trait]
+impl QueryParser for Planner {
+    type Statement = Statement;
+
+    async fn parse_sql<C>(
+        &self,
+        client: &C,
+        sql: &str,
+        _types: &[Option<Type>],
+    ) -> PgWireResult<Option<Statement>>
+    where
+        C: ClientInfo + Unpin + Send + Sync,
+    {
+        let connection = Connection::of(client)?;
+        refuse_in_failed_transaction(client.transaction_status(), sql)?;
+        let limits = connection.begin();
+        let (session, text) = (Arc::clone(&connection.session), sql.to_owned());
+        let prepared =
+            connection.work(&limits, async move { session.prepare(&text).await }).await?;
+        Ok(Some(Statement { sql: sql.into(), prepared: Arc::new(prepared) }))
+    }
+
+    fn get_parameter_types(&self, statement: &Statement) -> PgWireResult<Vec<Type>> {
+        // As PostgreSQL does, a parameter of which nothing is known is a text.
+        (statement.prepared.parameter_types().iter())
+            .map(|known| known.as_ref().map_or(Ok(Type::TEXT), into_pg_type))
+            .collect()
+    }
+
+    fn get_result_schema(
+        &self,
+        statement: &Statement,
+        format: Option<&Format>,
+    ) -> PgWireResult<Vec<FieldInfo>> {
+        match statement.prepared.schema() {
+            Some(schema) => {
+                arrow_schema_to_pg_fields(schema, format.unwrap_or(&Format::UnifiedText), None)
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+#[async_trait]
+impl ExtendedQueryHandler for Door {
+    type Statement = Statement;
+    type QueryParser = Planner;
+
+    fn query_parser(&self) -> Arc<Planner> {
+        Arc::new(Planner)
+    }
+
+    /// As the library does it, after the counts were checked that it takes on trust.
+    async fn on_bind<C>(&self, client: &mut C, message: Bind) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Statement>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let name = message.statement_name.as_deref().unwrap_or(DEFAULT_NAME);
+        match client.portal_store().get_statement(name) {
+            Some(Entry::Value(stored)) => {
+                check_counts(&message, &stored.statement.prepared)?;
+                let portal = Portal::try_new(&message, stored)?;
+                client.portal_store().put_portal(Arc::new(portal));
+            }
+            Some(Entry::Empty) => {
+                let portal = message.portal_name.as_deref().unwrap_or(DEFAULT_NAME);
+                client.portal_store().put_empty_portal(portal);
+            }
+            None => return Err(PgWireError::StatementNotFound(name.to_owned())),
+        }
+        client.send(PgWireBackendMessage::BindComplete(BindComplete::new())).await?;
+        Ok(())
+    }
+
+    /// Rows go out as the engine makes them; the library's own way would first collect them all.
+    async fn on_execute<C>(&self, client: &mut C, message: Execute) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Statement>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
+        let portal = match client.portal_store().get_portal(name) {
+            Some(Entry::Value(portal)) => portal,
+            Some(Entry::Empty) => {
+                let empty = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());
+                client.feed(empty).await?;
+                return Ok(());
+            }
+            None => return Err(PgWireError::PortalNotFound(name.to_owned())),
+        };
+        let rows_max = usize::try_from(message.max_rows).unwrap_or(0); // 0: all
+        client.set_state(PgWireConnectionState::QueryInProgress);
+        execute(self, client, &portal, rows_max).await?;
+        client.set_state(PgWireConnectionState::ReadyForQuery);
+        Ok(())
+    }
+
+    async fn do_query<C>(
+        &self,
+        client: &mut C,
+        portal: &Portal<Statement>,
+        _rows_max: usize,
+    ) -> PgWireResult<Response>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Statement>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let connection = Connection::of(client)?;
+        let statement = &portal.statement.statement;
+        refuse_in_failed_transaction(client.transaction_status(), &statement.sql)?;
+        let types = statement.prepared.parameter_types();
+        let types: Vec<_> = types.iter().map(Option::as_ref).collect();
+        let parameters = deserialize_parameters(portal, &types)?;
+        let limits = connection.begin();
+        let session = Arc::clone(&connection.session);
+        let prepared = Arc::clone(&statement.prepared);
+        let outcome = connection
+            .work(&limits, async move { session.run(&prepared, parameters).await })
+            .await?;
+        respond(client, &connection, &limits, outcome, &portal.result_column_format).await
+    }
+}
+
+async fn execute<C>(
+    door: &Door,
+    client: &mut C,
+    portal: &Portal<Statement>,
+    rows_max: usize,
+) -> PgWireResult<()>
+where
+    C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+    C::PortalStore: PortalStore<Statement = Statement>,
+    C::Error: Debug,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let state = portal.state();
+    let mut state = state.lock().await;
+    if matches!(*state, PortalExecutionState::Initial) {
+        let status = client.transaction_status();
+        let (tag, status) = match ExtendedQueryHandler::do_query(door, client, portal, rows_max)
+            .await?
+        {
+            Response::Query(rows) => {
+                *state = PortalExecutionState::Suspended(rows);
+                return send_rows(client, &mut state, rows_max).await;
+            }
+            Response::TransactionStart(tag) => (tag, status.to_in_transaction_state()),
+            Response::TransactionEnd(tag) => (tag, status.to_idle_state()),
+            Response::Execution(tag) => (tag, status),
+            _ => return Err(super::error::internal()), // we make no other
+        };
+        *state = PortalExecutionState::Finished;
+        client.set_transaction_status(status);
+        return complete(client, tag).await;
+    }
+    send_rows(client, &mut state, rows_max).await
+}
+
+async fn send_rows<C>(
+    client: &mut C,
+    state: &mut PortalExecutionState,
+    rows_max: usize,
+) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    C::Error: Debug,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let PortalExecutionState::Suspended(rows) = state else {
+        return complete(client, Tag::new("SELECT").with_rows(0)).await;
+    };
+    if !send_partial_query_response(client, rows, rows_max).await? {
+        *state = PortalExecutionState::Finished;
+    }
+    Ok(())
+}
+
+async fn complete<C>(client: &mut C, tag: Tag) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let complete = CommandComplete::from(tag);
+    client.feed(PgWireBackendMessage::CommandComplete(complete)).await?;
+    Ok(())
+}
+
+/// A format code for none, for all, or for each; as many parameters as the statement has.
+fn check_counts(message: &Bind, prepared: &Prepared) -> PgWireResult<()> {
+    let wanted = prepared.parameter_types().len();
+    let given = message.parameters.len();
+    if given != wanted {
+        return Err(refused(
+            "08P01",
+            format!("bind message supplies {given} parameters, but the statement requires {wanted}"),
+        ));
+    }
+    let columns = prepared.schema().map_or(0, |schema| schema.fields().len());
+    for (codes, count, of) in [
+        (message.parameter_format_codes.len(), given, "parameters"),
+        (message.result_column_format_codes.len(), columns, "columns"),
+    ] {
+        if codes > 1 && codes != count {
+            return Err(refused(
+                "08P01",
+                format!("bind message has {codes} format codes for {count} {of}"),
+            ));
+        }
+    }
+    Ok(())
+}

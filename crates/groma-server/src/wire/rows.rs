@@ -1,0 +1,119 @@
+//! From batches of the engine to rows of the wire.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch};
+use futures::stream::{self, StreamExt};
+use groma_query::{QueryError, SendableRecordBatchStream};
+use pgwire::api::portal::Format;
+use pgwire::api::results::{FieldInfo, QueryResponse};
+use pgwire::error::PgWireResult;
+use pgwire::messages::data::DataRow;
+use tokio::sync::mpsc;
+
+use super::connection::{Connection, Limits, Task};
+use super::error::{internal, to_wire};
+
+/// How many batches (of at most some thousand rows) the engine may be ahead of the client.
+const BATCHES_AHEAD_MAX: usize = 4;
+
+/// A response whose rows the engine makes while the client reads them.
+/// Dropping it stops the engine.
+pub(crate) fn response(
+    connection: &Connection,
+    limits: Limits,
+    schema: &SchemaRef,
+    mut batches: SendableRecordBatchStream,
+    format: &Format,
+) -> PgWireResult<QueryResponse> {
+    let fields = Arc::new(arrow_schema_to_pg_fields(schema, format, None)?);
+    let (sender, receiver) = mpsc::channel(BATCHES_AHEAD_MAX);
+    let task = connection.spawn(async move {
+        while let Some(batch) = batches.next().await {
+            let failed = batch.is_err();
+            if sender.send(batch.map_err(QueryError::from)).await.is_err() || failed {
+                break;
+            }
+        }
+    });
+    let rows = Rows { fields: Arc::clone(&fields), receiver, task, limits, batch: None };
+    Ok(QueryResponse::new(
+        fields,
+        stream::unfold(rows, |mut rows| async { rows.next().await.map(|row| (row, rows)) }),
+    ))
+}
+
+struct Rows {
+    fields: Arc<Vec<FieldInfo>>,
+    receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    task: Task<()>,
+    limits: Limits,
+    batch: Option<Box<dyn Iterator<Item = PgWireResult<DataRow>> + Send>>,
+}
+
+impl Rows {
+    async fn next(&mut self) -> Option<PgWireResult<DataRow>> {
+        loop {
+            if let Some(row) = self.batch.as_mut().and_then(Iterator::next) {
+                return Some(row);
+            }
+            let batch = tokio::select! {
+                biased;
+                ended = self.limits.ended() => return Some(Err(ended)),
+                batch = self.receiver.recv() => batch,
+            };
+            match batch {
+                Some(Ok(batch)) => {
+                    self.batch = Some(encode_recordbatch(Arc::clone(&self.fields), batch));
+                }
+                Some(Err(error)) => return Some(Err(to_wire(error))),
+                // The channel is closed: the task has ended, or panicked.
+                None => return (&mut self.task.0).await.err().map(|_| Err(internal())),
+            }
+        }
+    }
+}
+
+/// Rows as PostgreSQL writes them in text, with the name and type of each column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextRows {
+    /// Name and PostgreSQL type, such as `("bytes", "int8")`.
+    pub columns: Vec<(String, String)>,
+    /// `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// What a client would see of these batches in text, without a wire between.
+pub fn text_rows(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<TextRows, QueryError> {
+    let refused = |error: pgwire::error::PgWireError| {
+        QueryError::new("0A000", format!("a value cannot be shown as text: {error}"))
+    };
+    let fields = Arc::new(
+        arrow_schema_to_pg_fields(schema, &Format::UnifiedText, None).map_err(refused)?,
+    );
+    let columns = (fields.iter())
+        .map(|field| (field.name().to_owned(), field.datatype().name().to_owned()))
+        .collect();
+    let mut rows = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
+    for batch in batches {
+        for row in encode_recordbatch(Arc::clone(&fields), batch) {
+            rows.push(cells(&row.map_err(refused)?));
+        }
+    }
+    Ok(TextRows { columns, rows })
+}
+
+/// The cells of a row on the wire: each a length (-1: NULL) and its bytes.
+fn cells(row: &DataRow) -> Vec<Option<String>> {
+    let mut rest: &[u8] = &row.data;
+    let mut cells = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let length = usize::try_from(i32::from_be_bytes(*length)).ok();
+        let (cell, after) = after.split_at(length.unwrap_or(0).min(after.len()));
+        cells.push(length.map(|_| String::from_utf8_lossy(cell).into_owned()));
+        rest = after;
+    }
+    cells
+}
