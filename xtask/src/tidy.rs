@@ -9,6 +9,7 @@ mod lock;
 mod markdown;
 mod modules;
 mod source;
+mod tables;
 
 use std::fmt;
 use std::fs;
@@ -68,7 +69,8 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<bool> {
 /// Adds missing `mod` lines and makes generated pages anew, then checks.
 pub(crate) fn fix(root: &Path) -> anyhow::Result<bool> {
     let files = read_files(root)?;
-    for (path, text) in modules::fixed(&files).into_iter().chain(kinds::fixed(&files)) {
+    let pages = kinds::fixed(&files).into_iter().chain(tables::fixed(&files));
+    for (path, text) in modules::fixed(&files).into_iter().chain(pages) {
         fs::write(root.join(&path), text).with_context(|| format!("writing {path}"))?;
         println!("{path}: put right");
     }
@@ -80,6 +82,7 @@ fn findings(root: &Path) -> anyhow::Result<Vec<Finding>> {
     let mut findings = doors::check(&metadata(root)?);
     findings.extend(modules::check(&files));
     findings.extend(kinds::check(&files));
+    findings.extend(tables::check(&files));
     for file in &files {
         match file.path.rsplit('.').next() {
             Some("rs") => findings.extend(source::check_rust(file)),
