@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 /// Records that arrive within as long are sorted together.
 const BUCKET_NS: i64 = 50_000_000;
+/// Buckets of the near future, most of whose records are still to come; as many are kept for reuse.
+const NEAR_BUCKETS: usize = 32;
 
 /// One record of the message log, names and ids as numbers; the columns of a `MessageBatch`.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +35,6 @@ pub(crate) struct Arrivals {
     buckets: VecDeque<Vec<Record>>,
     spare: Vec<Vec<Record>>,
     waiting: usize,
-    /// Most records that ever waited.
-    pub(crate) waiting_max: usize,
 }
 
 impl Arrivals {
@@ -50,12 +50,12 @@ impl Arrivals {
             self.buckets.push_back(Vec::new());
         }
         let bucket = &mut self.buckets[place];
-        if bucket.capacity() == 0 {
+        // Room made for many records is not lent to the few of a far future.
+        if bucket.capacity() == 0 && place < NEAR_BUCKETS {
             *bucket = self.spare.pop().unwrap_or_default();
         }
         bucket.push(record);
         self.waiting += 1;
-        self.waiting_max = self.waiting_max.max(self.waiting);
     }
 
     /// Records that arrive before the bucket of `now_ns`, in order of arrival; bucket by bucket.
@@ -85,9 +85,8 @@ impl Arrivals {
 
     /// Gives the room of a bucket back.
     pub(crate) fn recycle(&mut self, mut bucket: Vec<Record>) {
-        const SPARE_MAX: usize = 64;
         bucket.clear();
-        if self.spare.len() < SPARE_MAX {
+        if self.spare.len() < NEAR_BUCKETS {
             self.spare.push(bucket);
         }
     }

@@ -37,6 +37,8 @@ const ESB_MACHINES: usize = FARMS_PER_GROUP * INSTANCES_PER_FARM / PAIRS_PER_GRO
 /// Services from this rank on may live in an ESB VLAN; the few largest would overshoot the share.
 const ESB_VLAN_RANK_MIN: usize = 20;
 const FAR_REPLICAS: usize = 2;
+/// Of every tenth service without replicas near the ESB, the two replicas differ in version.
+const PINNED_EVERY: usize = 10;
 pub(crate) const CLIENTS: usize = 2_000;
 
 /// A VLAN by its place in [`VLANS`].
@@ -65,6 +67,8 @@ pub(crate) struct Service {
     pub(crate) group: usize,
     /// Whether it has a replica on every access pair of its group.
     pub(crate) near: bool,
+    /// Whether its replicas are of different versions and cannot stand in for each other.
+    pub(crate) pinned: bool,
     pub(crate) first_replica: usize,
     pub(crate) replica_count: usize,
 }
@@ -164,6 +168,7 @@ impl Layout {
                 name,
                 group,
                 near: near[service],
+                pinned: !near[service] && service.is_multiple_of(PINNED_EVERY),
                 first_replica,
                 replica_count: pairs.len(),
             });

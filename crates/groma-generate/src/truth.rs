@@ -124,10 +124,12 @@ pub struct Crossings {
     pub load_balancer_and_vlan: Volume,
     /// No eligible instance was near.
     pub placement: Volume,
+    /// No other instance was eligible, and it was not near.
+    pub pinned: Volume,
     /// `load_balancer` bytes as a share of those that crossed: saved by choosing the nearest.
     pub localised_share: f64,
-    /// `placement` bytes as a share of those that crossed: left after VLANs are eliminated and the
-    /// nearest is chosen.
+    /// `placement` and `pinned` bytes as a share of those that crossed: left after VLANs are
+    /// eliminated and the nearest is chosen.
     pub residual_share: f64,
 }
 
@@ -372,7 +374,8 @@ impl Tally {
             let crossing = crossings.crossing.bytes;
             crossings.crossing_share = share(crossing, crossings.total.bytes);
             crossings.localised_share = share(crossings.load_balancer.bytes, crossing);
-            crossings.residual_share = share(crossings.placement.bytes, crossing);
+            crossings.residual_share =
+                share(crossings.placement.bytes + crossings.pinned.bytes, crossing);
         }
         Truth {
             plan: plan.clone(),
@@ -405,6 +408,7 @@ impl Crossings {
         let same_vlan = layout.slots[esb].vlan == layout.slots[replica].vlan;
         let near = layout.slots[esb].pair == layout.slots[replica].pair;
         let class = match (service.near, same_vlan) {
+            (false, _) if service.pinned => &mut self.pinned,
             (false, _) => &mut self.placement,
             (true, true) => &mut self.load_balancer,
             (true, false) if near => &mut self.vlan,

@@ -10,8 +10,6 @@ const ESB_APPLICATION: &str = "esb";
 const IN_PROCESSES: std::ops::Range<usize> = 0..40;
 /// Every fourth service runs on the machine itself, the others in a virtual machine of their own.
 const ON_MACHINES_EVERY: usize = 4;
-/// Of every tenth service without replicas near the ESB, one replica is a version ahead.
-const TWO_VERSIONS_EVERY: usize = 10;
 
 impl World<'_> {
     pub(super) fn software(&mut self) {
@@ -73,11 +71,10 @@ impl World<'_> {
                 ("stateful", false.into()),
             ],
         );
-        let two_versions = !service.near && index.is_multiple_of(TWO_VERSIONS_EVERY);
         for replica in 0..service.replica_count {
-            let version = if two_versions && replica > 0 { "1.1" } else { "1.0" };
+            let version = if service.pinned && replica > 0 { "1.1" } else { "1.0" };
             let set = format!("{name}@{version}");
-            if replica == 0 || (two_versions && replica == 1) {
+            if replica == 0 || (service.pinned && replica == 1) {
                 self.add(
                     "service.replica_set",
                     set.clone(),

@@ -2,5 +2,6 @@
 
 mod acceptance;
 mod files;
+mod paths;
 mod recount;
 mod world;

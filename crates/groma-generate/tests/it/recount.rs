@@ -12,17 +12,17 @@ use crate::world::World;
 
 pub(crate) struct Record {
     pub(crate) time: Option<i64>,
-    process: Arc<str>,
-    peer: Arc<str>,
-    sent: bool,
-    reply: bool,
-    message: u64,
+    pub(crate) process: Arc<str>,
+    pub(crate) peer: Arc<str>,
+    pub(crate) sent: bool,
+    pub(crate) reply: bool,
+    pub(crate) message: u64,
     parent_message: u64,
     tree: u64,
     transaction: u64,
     parent_transaction: u64,
     session: u64,
-    bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// All records in the order of the files.
@@ -221,6 +221,7 @@ impl Recount {
             (true, false, _) => &mut crossings.load_balancer,
             (false, true, _) => &mut crossings.vlan,
             (false, false, true) => &mut crossings.load_balancer_and_vlan,
+            (false, false, false) if eligible.len() == 1 => &mut crossings.pinned,
             (false, false, false) => &mut crossings.placement,
             (true, true, _) => panic!("either alone would do"),
         };
@@ -246,6 +247,7 @@ impl Recount {
                     one.vlan,
                     one.load_balancer_and_vlan,
                     one.placement,
+                    one.pinned,
                 ]
             };
             assert_eq!(volumes(ours), volumes(theirs));
