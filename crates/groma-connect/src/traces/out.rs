@@ -1,10 +1,10 @@
 //! The way out of a decoder: batches of bounded length, and a bound for the problems of one input.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use groma_model::{Observation, Problem};
 use groma_trace::MessageRecord;
+use hashbrown::HashSet;
 
 use crate::{BATCH_LENGTH, Heard};
 

@@ -1,7 +1,8 @@
 //! A map that remembers what was used lately, in bounded memory.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use hashbrown::HashMap;
 
 /// Keeps at least the last `generation_length` keys, and at most twice as many.
 pub(super) struct Recent<K, V> {

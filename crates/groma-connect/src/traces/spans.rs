@@ -31,8 +31,9 @@ use super::out::Out;
 use super::recent::Recent;
 use super::{CLIENT, UNKNOWN, ids};
 
-/// How many spans are held until their other ends are looked up: about 60 MB.
-pub(super) const SPANS_HELD_MAX: usize = 1 << 18;
+/// How many spans are held until their other ends are looked up: about 150 MB with what is
+/// remembered.
+pub(super) const SPANS_HELD_MAX: usize = 1 << 17;
 /// How many addresses of processes are remembered, to name peers that are given by address only.
 const ADDRESSES_MAX: usize = 1 << 18;
 /// How many processes are remembered that served one span, beside the first.

@@ -1,5 +1,7 @@
 //! Hearing traces: the bytes of a file in, messages and problems out.
 
+#![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
+
 mod laws;
 mod message_log;
 mod spans;

@@ -70,6 +70,21 @@ fn parquet_gives_back_what_was_written() {
 }
 
 #[test]
+fn a_parquet_file_that_is_no_message_log_is_a_problem() {
+    use arrow::array::{ArrayRef, StringArray};
+    let column: ArrayRef = std::sync::Arc::new(StringArray::from(vec!["p"]));
+    let rows = arrow::array::RecordBatch::try_from_iter([("process", column)]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let heard = hear_bytes(bytes);
+    assert_eq!((heard.messages.len(), heard.problems.len()), (0, 1));
+    let reason = &heard.problems[0].reason;
+    assert!(reason.ends_with("is not a message log: it has no column \"direction\""), "{reason}");
+}
+
+#[test]
 fn the_names_of_an_esb_log_are_understood() {
     let log = "ts_ns,esb_process,dir,peer_ip:port,msg_id,parent_msg_id,tx_id,root_tx_id,session_id,service,bytes,status
 5,esb-1,recv,10.0.0.1:80,0xff,,a1,b2,c3,order,7,0
