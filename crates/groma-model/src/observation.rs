@@ -155,7 +155,8 @@ impl Raw {
     pub(crate) fn to_float(&self) -> Option<f64> {
         match self {
             Raw::Integer(number) => Some(*number as f64),
-            Raw::Float(number) => Some(*number),
+            // Not a number would differ from itself in every diff.
+            Raw::Float(number) => Some(*number).filter(|number| number.is_finite()),
             Raw::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
             _ => None,
         }

@@ -3,6 +3,7 @@
 //! `cargo bench -p groma-store` prints the time of every step and the memory at its end.
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
+#![allow(clippy::disallowed_methods, reason = "a bench has a clock and looks at its own memory")]
 #![allow(clippy::unwrap_used, reason = "a bench may stop at the first surprise")]
 
 use std::sync::{Arc, Mutex};

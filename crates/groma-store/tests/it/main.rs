@@ -1,5 +1,7 @@
 //! The store from outside: databases, laws, faults, checks.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod check;
 mod faulty;
 mod laws;
