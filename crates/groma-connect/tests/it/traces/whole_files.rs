@@ -100,3 +100,18 @@ fn tempo_gives_sizes_once_for_each_call() {
     assert_eq!(pods.len(), 5);
     assert!(heard.messages.iter().all(|it| it.peer.contains("-v") || it.peer.contains("gateway")));
 }
+
+#[test]
+fn all_that_traces_say_of_the_model_fits_the_schema() {
+    let schema = groma_model::Schema::builtin();
+    for path in ["nezha", "zipkin", "tempo"] {
+        let Some(path) = shared(path) else { continue };
+        for observation in hear(&path).observations {
+            let kind = schema.find(&observation.kind).unwrap();
+            for (name, raw) in &observation.attributes {
+                let attribute = &kind.attributes[kind.attribute(name).unwrap()];
+                groma_model::Value::read(raw, attribute, &schema).unwrap();
+            }
+        }
+    }
+}
