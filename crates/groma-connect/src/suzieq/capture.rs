@@ -193,7 +193,7 @@ impl Capture {
     pub(super) fn lag(&mut self, device: &str, name: &str, at: Timestamp) -> &mut Lag {
         self.port(device, name, at).kind.get_or_insert("lag");
         let key = (device.to_owned(), self.spelling(device, name));
-        let lag = self.lags.entry(key).or_insert_with(Lag::default);
+        let lag = self.lags.entry(key).or_default();
         lag.at = lag.at.max(at);
         lag
     }

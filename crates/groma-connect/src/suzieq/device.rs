@@ -59,7 +59,7 @@ pub(super) fn read(record: &Record, capture: &mut Capture) -> Result<(), String>
 }
 
 fn device<'a>(record: &Record, capture: &'a mut Capture) -> &'a mut Device {
-    capture.devices.entry(record.hostname.clone()).or_insert_with(Device::default)
+    capture.devices.entry(record.hostname.clone()).or_default()
 }
 
 /// `  Operating System: Ubuntu 18.04.3 LTS`
@@ -75,10 +75,10 @@ fn read_hostnamectl(answer: &str, device: &mut Device) {
             }
             // `cpe:/o:cumulusnetworks:cumulus_linux:3.7.12` has the version that the name lacks.
             "CPE OS Name" => {
-                if let (Some(os), Some(version)) = (&mut device.os, value.rsplit(':').next()) {
-                    if version.starts_with(|c: char| c.is_ascii_digit()) {
-                        *os = format!("{os} {version}");
-                    }
+                if let (Some(os), Some(version)) = (&mut device.os, value.rsplit(':').next())
+                    && version.starts_with(|c: char| c.is_ascii_digit())
+                {
+                    *os = format!("{os} {version}");
                 }
             }
             _ => {}

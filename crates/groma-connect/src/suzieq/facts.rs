@@ -266,14 +266,13 @@ fn write_layer_3(capture: &Capture, gateways: &[pairs::Gateway], out: &mut Vec<O
                 .with_some("vrf", vrf.clone())
                 .with("shared", address.is_virtual),
         );
-        if port.is_some_and(|port| port.kind == Some("svi")) {
-            if let Some(net) =
-                pairs::network(ip, address).filter(|net| !net.starts_with("169.254."))
-            {
-                let name = vrf.as_deref().unwrap_or(DEFAULT_VRF);
-                let vid = port.and_then(|port| port.vlan);
-                subnets.insert(format!("{name}|{net}"), (address.at, net, vid, vrf));
-            }
+        if port.is_some_and(|port| port.kind == Some("svi"))
+            && let Some(net) = pairs::network(ip, address)
+            && !net.starts_with("169.254.")
+        {
+            let name = vrf.as_deref().unwrap_or(DEFAULT_VRF);
+            let vid = port.and_then(|port| port.vlan);
+            subnets.insert(format!("{name}|{net}"), (address.at, net, vid, vrf));
         }
     }
     for (key, (at, prefix, vid, vrf)) in subnets {

@@ -102,25 +102,24 @@ fn read_lldpd_json(record: &Record, answer: &Value, capture: &mut Capture) {
 
 /// The text of `lldpctl`: a block per neighbour.
 fn read_lldpctl(record: &Record, capture: &mut Capture) -> Result<(), String> {
-    let (mut port, mut peer, mut peer_port) = (None, None, None);
+    let (mut port, mut peer, mut peer_ports) = (None, None, [None, None]);
     let text = record.text()?;
     for line in text.lines().chain(["Interface:"]) {
-        let line = line.trim();
-        if let Some(rest) = line.strip_prefix("Interface:") {
-            if let Some(port) = port.take() {
-                see(record, port, peer.take(), [peer_port.take(), None], capture);
+        let Some((name, value)) = line.trim().split_once(':') else { continue };
+        let value = value.trim();
+        match name {
+            "Interface" => {
+                if let Some(port) = port.take() {
+                    see(record, port, peer.take(), std::mem::take(&mut peer_ports), capture);
+                }
+                port = value.split(',').next().map(str::trim).filter(|port| !port.is_empty());
+                (peer, peer_ports) = (None, [None, None]);
             }
-            port = rest.split(',').next().map(str::trim).filter(|port| !port.is_empty());
-            (peer, peer_port) = (None, None);
-        } else if let Some(rest) = line.strip_prefix("SysName:") {
-            peer = Some(rest.trim().to_owned()).filter(|name| !name.is_empty());
-        } else if let Some(rest) = line.strip_prefix("PortID:") {
-            peer_port = rest.split_whitespace().last().map(str::to_owned);
-        } else if let Some(rest) = line.strip_prefix("PortDescr:") {
-            // A port known by its MAC address has its name in the description.
-            if peer_port.as_deref().is_none_or(|id| super::capture::mac(id).is_some()) {
-                peer_port = rest.split_whitespace().last().map(str::to_owned);
-            }
+            "SysName" => peer = Some(value.to_owned()).filter(|name| !name.is_empty()),
+            // `ifname swp5`, `local Eth1/1`, `mac 52:54:00:03:d0:1c`
+            "PortID" => peer_ports[0] = value.split_whitespace().last().map(str::to_owned),
+            "PortDescr" => peer_ports[1] = Some(value.to_owned()),
+            _ => {}
         }
     }
     Ok(())

@@ -140,6 +140,12 @@ fn note_ports(
     ports: &str,
     capture: &mut Capture,
 ) {
+    // NX-OS calls the peer link by what it is for: `vPC Peer-Link(R)`.
+    if ports.to_ascii_lowercase().contains("peer-link") {
+        let link = capture.mlags.get(&record.hostname).and_then(|side| side.peer_link.clone());
+        let line = Line { vlan, mac: address, port: link.as_deref(), vtep: None, kind: "static" };
+        return note(record, line, capture);
+    }
     let ports = ports.split([',', ' ']).map(str::trim).filter(|port| !port.is_empty());
     for port in ports {
         let (name, vtep) = match port.split_once('(') {
@@ -215,10 +221,10 @@ fn read_text(record: &Record, capture: &mut Capture) -> Result<(), String> {
         }
         let Some(at) = words.iter().position(|word| mac(word).is_some()) else {
             // A list of ports that goes on in the next line.
-            if let (Some((vlan, address, word)), [ports]) = (&last, &words[..]) {
-                if ports.contains(|c: char| c.is_ascii_digit()) && ports.contains('/') {
-                    note_ports(record, *vlan, address, word, ports, capture);
-                }
+            if let (Some((vlan, address, word)), [ports]) = (&last, &words[..])
+                && ports.contains('/')
+            {
+                note_ports(record, *vlan, address, word, ports, capture);
             }
             continue;
         };

@@ -25,7 +25,7 @@ pub(super) fn read(record: &Record, capture: &mut Capture) -> Result<(), String>
 }
 
 fn side<'a>(record: &Record, capture: &'a mut Capture) -> &'a mut Mlag {
-    let side = capture.mlags.entry(record.hostname.clone()).or_insert_with(Mlag::default);
+    let side = capture.mlags.entry(record.hostname.clone()).or_default();
     side.at = side.at.max(record.at());
     side
 }

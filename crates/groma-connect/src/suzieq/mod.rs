@@ -37,7 +37,7 @@ use std::path::Path;
 use groma_model::{Decoded, Problem, Timestamp};
 
 use crate::{Heard, Importer, Input, Takes, whole};
-use capture::{Capture, Device};
+use capture::Capture;
 use record::Record;
 
 /// Reads captures of the SuzieQ poller.
@@ -180,7 +180,7 @@ fn read_file(
 }
 
 fn note_device(capture: &mut Capture, record: &Record, family: capture::Family) {
-    let device = capture.devices.entry(record.hostname.clone()).or_insert_with(Device::default);
+    let device = capture.devices.entry(record.hostname.clone()).or_default();
     device.at = device.at.max(record.at());
     device.family = family;
     if device.fabric.is_none() {

@@ -114,15 +114,19 @@ pub(super) fn share(capture: &mut Capture) -> Vec<Gateway> {
         }
         let members: BTreeSet<String> = devices.into_iter().cloned().collect();
         let vid = ports.iter().find_map(|port| capture.ports.get(port)?.vlan);
+        let own_macs: BTreeSet<&String> =
+            ports.iter().filter_map(|port| capture.ports.get(port)?.mac.as_ref()).collect();
+        // Ports with MAC addresses of their own answer with a shared one that was not told.
+        let common = own_macs.first().filter(|_| own_macs.len() == 1).map(|mac| (*mac).clone());
         let (mut at, mut mac) = (Timestamp::MIN, None);
         for port in &ports {
-            let own = capture.ports.get(port).and_then(|port| port.mac.clone());
             if let Some(address) = capture.addresses.get_mut(&(port.clone(), ip.clone())) {
                 address.is_virtual = true;
                 at = at.max(address.at);
-                mac = mac.or_else(|| address.mac.clone()).or(own);
+                mac = mac.or_else(|| address.mac.clone());
             }
         }
+        let mac = mac.or(common);
         if is_svi {
             gateways.push(Gateway { at, vrf, ip, mac, vid, members });
         }

@@ -186,14 +186,21 @@ fn read_nxos(record: &Record, answer: &Value, capture: &mut Capture) {
 
 fn nxos_route(record: &Record, vrf: &str, row: &Value) -> Route {
     let paths = rows(row, "TABLE_path", "ROW_path");
-    let best: Vec<&&Value> = {
-        let ubest: Vec<_> =
-            paths.iter().filter(|path| text(path, "ubest").as_deref() == Some("true")).collect();
-        if ubest.is_empty() { paths.iter().collect() } else { ubest }
+    // Native JSON says true, the other one "true".
+    let is_best = |path: &&&Value| {
+        path.get("ubest").and_then(Value::as_bool).unwrap_or(false)
+            || text(path, "ubest").as_deref() == Some("true")
     };
+    let mut best: Vec<&&Value> = paths.iter().filter(is_best).collect();
+    if best.is_empty() {
+        best = paths.iter().collect();
+    }
     let hop = |path: &Value| {
-        let ip = text(path, "ipnexthop").unwrap_or_default();
-        let other_vrf = text(path, "nexthop-vrf-name").is_some_and(|other| other != vrf);
+        // `10.0.0.134%default`: the next hop lies in another routing table.
+        let next = text(path, "ipnexthop").unwrap_or_default();
+        let (ip, table) = next.split_once('%').unwrap_or((&next, vrf));
+        let ip = ip.to_owned();
+        let other_vrf = text(path, "nexthop-vrf-name").map_or(table != vrf, |other| other != vrf);
         let port = text(path, "ifname").unwrap_or_default();
         let is_tunnel = text(path, "encap")
             .is_some_and(|encap| encap.eq_ignore_ascii_case("vxlan"))
@@ -209,7 +216,8 @@ fn nxos_route(record: &Record, vrf: &str, row: &Value) -> Route {
     let port_of = |hop: &NextHop| hop.port.to_ascii_lowercase();
     let mut hops: Vec<NextHop> = best.iter().map(|path| hop(path)).collect();
     let drop = hops.iter().any(|hop| port_of(hop).starts_with("null"));
-    let is_attached = matches!(client.as_deref(), Some("direct" | "local" | "hsrp" | "vrrp"));
+    let is_attached =
+        matches!(client.as_deref(), Some("direct" | "local" | "hsrp" | "vrrp" | "am" | "hmm"));
     if is_attached {
         // The next hop of an attached network is the device's own address.
         hops.iter_mut().for_each(|hop| hop.ip.clear());
@@ -246,10 +254,10 @@ fn read_junos(record: &Record, answer: &Value, capture: &mut Capture) -> Result<
         let Some(vrf) = junos_vrf(&name) else { continue };
         for route in items(table, "rt") {
             let Some(mut destination) = junos_text(route, "rt-destination") else { continue };
-            if let Some(length) = junos_text(route, "rt-prefix-length") {
-                if !destination.contains('/') {
-                    destination = format!("{destination}/{length}");
-                }
+            if let Some(length) = junos_text(route, "rt-prefix-length")
+                && !destination.contains('/')
+            {
+                destination = format!("{destination}/{length}");
             }
             let Ok(prefix) = network(&destination) else {
                 let reason = "the destination is no prefix";

@@ -63,6 +63,11 @@ fn read_junos(record: &Record, answer: &Value, capture: &mut Capture) {
         let tag = junos_text(vlan, "l2ng-l2rtb-vlan-tag").and_then(|tag| tag.parse().ok());
         let Some(vid) = tag else { continue };
         note_vlan(record, vid, junos_text(vlan, "l2ng-l2rtb-vlan-name"), capture);
+        // The unit of an irb need not have the number of its VLAN.
+        if let Some(name) = junos_text(vlan, "l2ng-l2rtb-vlan-l3-interface") {
+            let name = name.split_whitespace().next().unwrap_or(&name).to_owned();
+            capture.port(&record.hostname, &name, record.at()).vlan = Some(vid);
+        }
         for member in items(vlan, "l2ng-l2rtb-vlan-member") {
             let Some(name) = junos_text(member, "l2ng-l2rtb-vlan-member-interface") else {
                 continue;

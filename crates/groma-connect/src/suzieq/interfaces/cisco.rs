@@ -250,10 +250,9 @@ fn read_detail(
 ) -> Result<(), String> {
     let device = record.hostname.as_str();
     let at = record.at();
-    if let Some(mac) = ["address is ", "address: "].iter().find_map(|key| word_behind(line, key)) {
-        if let Some(mac) = own_mac(&mac) {
-            capture.port(device, name, at).mac = Some(mac);
-        }
+    let mac = ["address is ", "address: "].iter().find_map(|key| word_behind(line, key));
+    if let Some(mac) = mac.as_deref().and_then(own_mac) {
+        capture.port(device, name, at).mac = Some(mac);
     }
     if let Some(mtu) = word_behind(line, "MTU ").and_then(|mtu| mtu.parse().ok()) {
         capture.port(device, name, at).mtu = Some(mtu);

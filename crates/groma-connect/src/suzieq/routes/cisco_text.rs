@@ -66,7 +66,7 @@ fn take_nxos_hop(rest: &str, route: &mut Route) {
         return;
     }
     let ip = if is_address(first) { first } else { "" };
-    let is_attached = matches!(client, "direct" | "local" | "hsrp" | "vrrp");
+    let is_attached = matches!(client, "direct" | "local" | "hsrp" | "vrrp" | "am" | "hmm");
     let is_tunnel = rest.contains("encap: VXLAN") || rest.contains("segid:");
     route.hops.push(if is_tunnel {
         NextHop { ip: String::new(), port: String::new(), vtep: ip.to_owned() }
