@@ -168,9 +168,9 @@ fn position(anchor: Anchor) -> Pos {
     Pos::new(horizontal, VPos::Center)
 }
 
-/// The text without the one character that we like and the font lacks.
+/// The text with arrows that the font has.
 fn drawable(text: &str) -> String {
-    text.replace('→', " › ")
+    text.replace('→', " › ").replace("->", " › ")
 }
 
 /// Width of a text in points.
