@@ -118,10 +118,6 @@ impl<T> PrefixMap<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (IpNet, &T)> {
         self.values.iter().map(|(prefix, value)| (*prefix, value))
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -331,9 +331,9 @@ impl Inventory {
         self.port_by_name.insert((device, canonical(&name)), port);
         self.devices[device.index()].ports.push(port);
         self.ports.push(Port {
+            of: port_type(None, &name),
             name,
             device,
-            of: PortType::Ethernet,
             mac: None,
             up: true,
             mode: None,

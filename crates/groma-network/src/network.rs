@@ -272,6 +272,28 @@ impl Network {
         Arc::new(Path { hops, entry: shared.entry.clone(), exit: shared.exit.clone(), ..**shared })
     }
 
+    /// The cables of an end point itself on a path that starts there.
+    pub fn entry_hops(&self, path: PathIndex, source: EndpointIndex) -> Vec<Hop> {
+        let mut hops = Vec::new();
+        self.own_hops(
+            self.endpoint_at(source),
+            &self.shared_path(path).entry,
+            Direction::Out,
+            0,
+            &mut hops,
+        );
+        hops
+    }
+
+    /// The cables of an end point itself on a path that ends there.
+    pub fn exit_hops(&self, path: PathIndex, destination: EndpointIndex) -> Vec<Hop> {
+        let mut hops = Vec::new();
+        let path = self.shared_path(path);
+        let last = path.hops.last().map_or(0, |hop| hop.step) + 1;
+        self.own_hops(self.endpoint_at(destination), &path.exit, Direction::In, last, &mut hops);
+        hops
+    }
+
     /// Every alternative, device by device. Not memoised. Cost: that of a new path.
     pub fn routes(&self, from: EndpointIndex, to: EndpointIndex) -> Vec<Route> {
         let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));

@@ -23,7 +23,6 @@ pub(crate) struct Sighting {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Neighbor {
     pub(crate) mac: Mac,
-    pub(crate) port: Option<PortIndex>,
     at: Timestamp,
 }
 
@@ -44,7 +43,7 @@ impl Sightings {
     pub(crate) fn read(reader: Reader<'_>, inventory: &mut Inventory) -> Sightings {
         let mut sightings = Sightings::default();
         sightings.read_macs(reader, inventory);
-        sightings.read_neighbors(reader, inventory);
+        sightings.read_neighbors(reader);
         sightings
     }
 
@@ -84,21 +83,20 @@ impl Sightings {
         }
     }
 
-    fn read_neighbors(&mut self, reader: Reader<'_>, inventory: &mut Inventory) {
-        for row in reader.rows("network.neighbor", ["port", "ip", "mac", "state"]) {
+    fn read_neighbors(&mut self, reader: Reader<'_>) {
+        for row in reader.rows("network.neighbor", ["ip", "mac", "state"]) {
             let (Some(ip), Some(mac)) =
-                (row.text(1).and_then(parse_ip), row.text(2).and_then(Mac::parse))
+                (row.text(0).and_then(parse_ip), row.text(1).and_then(Mac::parse))
             else {
                 continue;
             };
-            if matches!(row.text(3), Some("failed" | "incomplete")) {
+            if matches!(row.text(2), Some("failed" | "incomplete")) {
                 continue;
             }
-            let port = row.reference(0).and_then(|port| inventory.port(port));
-            let at = row.observed_at(2).unwrap_or(Timestamp::MIN);
-            let held = self.neighbors.entry(ip).or_insert(Neighbor { mac, port, at });
+            let at = row.observed_at(1).unwrap_or(Timestamp::MIN);
+            let held = self.neighbors.entry(ip).or_insert(Neighbor { mac, at });
             if (at, mac) > (held.at, held.mac) {
-                *held = Neighbor { mac, port, at };
+                *held = Neighbor { mac, at };
             }
         }
     }

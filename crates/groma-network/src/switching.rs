@@ -145,16 +145,6 @@ impl Switching {
         Some(next.collect())
     }
 
-    /// Whether any of `goal` can be reached.
-    pub(crate) fn reaches(
-        &self,
-        device: DeviceIndex,
-        vlan: VlanIndex,
-        goal: &[DeviceIndex],
-    ) -> bool {
-        self.field(vlan, goal)[device.index()] != UNREACHED
-    }
-
     fn carries(&self, edge: &Edge, vlan: VlanIndex) -> bool {
         edge.vlans.holds(vlan)
             && (self.blocked.is_empty()

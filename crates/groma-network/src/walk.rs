@@ -773,7 +773,10 @@ impl<'a> Walk<'a> {
         let target = self.goals[usize::from(goal)].clone();
         let inner = Inner::Switch { vlan, goal };
         let has_tunnels = world.routing.vteps_of.contains_key(&at.device);
-        if has_tunnels && let Some(vtep) = self.learnt_vtep(at.device, vlan, &target) {
+        let learnt = self.learnt_vtep(at.device, vlan, &target).filter(|_| has_tunnels);
+        // A table names one owner of an anycast address, though all of them answer.
+        let anycast = target.ties == Ties::Even && goal != DESTINATION;
+        if let Some(vtep) = learnt.filter(|_| !anycast) {
             return self.tunnel(at, 0, vtep, inner, exits);
         }
         if let Some(next) = world.switching.next(at.device, vlan, &target.devices, target.ties) {
@@ -788,6 +791,9 @@ impl<'a> Walk<'a> {
             if !vteps.is_empty() {
                 return;
             }
+        }
+        if let Some(vtep) = learnt {
+            return self.tunnel(at, 0, vtep, inner, exits);
         }
         let to_tunnel = world.switching.next(at.device, vlan, world.tunnel_switches, Ties::Bundles);
         match to_tunnel {
