@@ -193,12 +193,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn names(
-        &self,
-        name: &str,
-        names: &mut dyn NameSink,
-        to: &mut Vec<u32>,
-    ) -> Result<(), String> {
+    fn names(&self, name: &str, names: &mut dyn NameSink, to: &mut Vec<u32>) -> Result<(), String> {
         let Some(array) = self.column(name) else {
             to.resize(self.end, MessageBatch::NAME_NONE);
             return Ok(());
@@ -211,9 +206,8 @@ impl Rows<'_> {
         };
         let numbers: Vec<u32> = texts.iter().map(number).collect();
         let start = to.len();
-        let number = |key: &i32| {
-            numbers.get(*key as usize).copied().unwrap_or(MessageBatch::NAME_NONE)
-        };
+        let number =
+            |key: &i32| numbers.get(*key as usize).copied().unwrap_or(MessageBatch::NAME_NONE);
         to.extend(array.keys().values().iter().map(number));
         fill_nulls(array.nulls(), MessageBatch::NAME_NONE, &mut to[start..]);
         Ok(())
@@ -286,7 +280,11 @@ fn add_cast<T: ArrowPrimitiveType>(
     Ok(())
 }
 
-fn add<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, unknown: T::Native, to: &mut Vec<T::Native>) {
+fn add<T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    unknown: T::Native,
+    to: &mut Vec<T::Native>,
+) {
     let start = to.len();
     to.extend_from_slice(array.values());
     fill_nulls(array.nulls(), unknown, &mut to[start..]);

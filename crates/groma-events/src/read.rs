@@ -60,9 +60,8 @@ impl SegmentReader {
     /// Opens a file and checks that its columns are those of a message log.
     pub fn open(path: &Path) -> Result<SegmentReader, EventsError> {
         let file = File::open(path).map_err(EventsError::io("open", path))?;
-        let load = |options| {
-            ArrowReaderMetadata::load(&file, options).map_err(EventsError::parquet(path))
-        };
+        let load =
+            |options| ArrowReaderMetadata::load(&file, options).map_err(EventsError::parquet(path));
         // What the writer's Arrow thought of the types is not asked: only Parquet's own types.
         let plain = load(ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
         columns::check(plain.schema())
@@ -108,9 +107,8 @@ impl SegmentReader {
         let groups = self.metadata.metadata().row_groups().iter();
         groups
             .filter_map(|group| {
-                let of_time = |chunk: &&ColumnChunkMetaData| {
-                    chunk.column_path().string() == column::TIME
-                };
+                let of_time =
+                    |chunk: &&ColumnChunkMetaData| chunk.column_path().string() == column::TIME;
                 match group.columns().iter().find(of_time)?.statistics()? {
                     Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
                     _ => None,
@@ -136,7 +134,8 @@ impl SegmentReader {
         let leaves = schema.fields().iter().enumerate();
         let leaves = leaves.filter(|(_, field)| columns::known(field.name(), wanted_by(wanted)));
         let roots: Vec<usize> = leaves.map(|(index, _)| index).collect();
-        let mask = ProjectionMask::roots(self.metadata.metadata().file_metadata().schema_descr(), roots);
+        let mask =
+            ProjectionMask::roots(self.metadata.metadata().file_metadata().schema_descr(), roots);
         ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
             .with_row_groups(vec![row_group])
             .with_projection(mask)

@@ -7,21 +7,21 @@
 
 use std::mem::size_of;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use groma_model::Problem;
 use groma_trace::{
-    BatchBuffers, Calls, Census, Counts, Fate, Grouping, MatrixTable, MessageBatch, Part, Problems,
+    BatchBuffers, Calls, Census, Counts, Fate, Grouping, MessageBatch, Part, Problems,
     Reconstruction, Record, Sessions, Skew, Spanning, TreeBuilder, Trees, build_batch,
-    build_records, cell_hash, renumber, sessions_of, sorted_names, spread,
+    build_records, renumber, sessions_of, sorted_names, spread,
 };
 
 use crate::columns::NameSink;
 use crate::names::{Names, NamesOfThread};
 use crate::read::BATCH_RECORDS_MAX;
-use crate::{Columns, EventsError, SegmentReader};
+use crate::shared::{ByShard, SHARDS, SharedMatrix, lock, shard};
+use crate::{Columns, EventsError, SegmentReader, threads};
 
 /// How to reconstruct.
 pub struct ReconstructOptions<'o> {
@@ -127,26 +127,15 @@ fn tasks(readers: &[SegmentReader]) -> Vec<Task<'_>> {
     tasks
 }
 
-/// Tables that all threads add to are cut by hash, so that they seldom wait for each other.
-const SHARDS: usize = 64;
 /// Records of spanning trees are collected in so many parts.
 const SPILLS: usize = 256;
-
-/// Indexes of calls with the hashes of their cells, by shard of the matrix.
-struct ByShard(Vec<Vec<(u32, u64)>>);
-
-impl Default for ByShard {
-    fn default() -> Self {
-        ByShard(vec![Vec::new(); SHARDS])
-    }
-}
 
 struct Run<'r> {
     tasks: &'r [Task<'r>],
     options: &'r ReconstructOptions<'r>,
     threads: usize,
     names: Names,
-    matrix: Vec<Mutex<MatrixTable>>,
+    matrix: SharedMatrix,
     /// Parts by (pass, number of the batch or spill).
     parts: Mutex<Vec<((u32, u32), Trees, Calls)>>,
     totals: Mutex<(Counts, Skew, Problems)>,
@@ -155,22 +144,14 @@ struct Run<'r> {
     total: AtomicU64,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<'r> Run<'r> {
     fn new(tasks: &'r [Task<'r>], options: &'r ReconstructOptions<'r>) -> Run<'r> {
-        let threads = match options.threads {
-            0 => thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
         Run {
             tasks,
             options,
-            threads,
+            threads: threads::count(options.threads),
             names: Names::default(),
-            matrix: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            matrix: SharedMatrix::default(),
             parts: Mutex::default(),
             totals: Mutex::default(),
             unreadable: Mutex::default(),
@@ -179,30 +160,13 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Runs `work` on each of `count` numbers, on all threads; `start` makes what a thread needs.
     fn on_threads<S>(
         &self,
         count: usize,
         start: impl Fn() -> S + Sync,
         work: impl Fn(&mut S, usize) + Sync,
     ) {
-        let next = AtomicUsize::new(0);
-        let one_thread = || {
-            let mut state = start();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if count <= number {
-                    break;
-                }
-                work(&mut state, number);
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..self.threads.min(count) {
-                scope.spawn(one_thread);
-            }
-            one_thread();
-        });
+        threads::each(self.threads, count, start, work);
     }
 
     /// Finds the trees that go on over several batches.
@@ -211,8 +175,7 @@ impl<'r> Run<'r> {
         let total = self.tasks.iter().map(records).sum();
         self.total.store(total, Ordering::Relaxed);
         let census: Vec<Mutex<Census>> = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let start =
-            || (MessageBatch::default(), Grouping::default(), vec![Vec::new(); SHARDS]);
+        let start = || (MessageBatch::default(), Grouping::default(), vec![Vec::new(); SHARDS]);
         self.on_threads(self.tasks.len(), start, |(batch, grouping, by_shard), number| {
             let task = &self.tasks[number];
             let names = &mut Vec::new();
@@ -334,7 +297,7 @@ impl<'r> Run<'r> {
 
     /// Adds what a batch or a spill gave.
     fn add(&self, place: (u32, u32), part: Part, by_shard: &mut ByShard) {
-        self.add_to_matrix(&part.calls, by_shard);
+        self.matrix.add(&part.calls, by_shard);
         {
             let mut totals = lock(&self.totals);
             totals.0.add(&part.counts);
@@ -352,20 +315,6 @@ impl<'r> Run<'r> {
         lock(&self.parts).push((place, part.trees, calls));
     }
 
-    fn add_to_matrix(&self, calls: &Calls, by_shard: &mut ByShard) {
-        for (index, call) in calls.calls.iter().enumerate() {
-            let hash = cell_hash(call, u32::from(calls.epoch(index)));
-            by_shard.0[shard(hash)].push((index as u32, hash));
-        }
-        for (table, members) in self.matrix.iter().zip(&mut by_shard.0) {
-            let mut table = lock(table);
-            for (index, hash) in members.drain(..) {
-                let call = &calls.calls[index as usize];
-                table.add(call, u32::from(calls.epoch(index as usize)), hash);
-            }
-        }
-    }
-
     fn finish(self) -> (Reconstruction, Vec<Problem>) {
         let mut parts = std::mem::take(&mut *lock(&self.parts));
         parts.sort_unstable_by_key(|(place, _, _)| *place);
@@ -376,10 +325,7 @@ impl<'r> Run<'r> {
         }
         let trees = Trees::concat(trees);
         let sessions = self.sessions(&trees);
-        let mut matrix = Vec::new();
-        for table in &self.matrix {
-            matrix.append(&mut std::mem::take(&mut *lock(table)).into_cells());
-        }
+        let matrix = self.matrix.into_cells();
         let (mut counts, skew, problems) = std::mem::take(&mut *lock(&self.totals));
         counts.sessions = sessions.len() as u64;
         let (names, new) = sorted_names(self.names.into_names());
@@ -402,17 +348,16 @@ impl<'r> Run<'r> {
 
     fn sessions(&self, trees: &Trees) -> Sessions {
         let parts: Vec<Mutex<Sessions>> = (0..self.threads).map(|_| Mutex::default()).collect();
-        self.on_threads(parts.len(), || (), |(), number| {
-            *lock(&parts[number]) = sessions_of(trees, number, parts.len());
-        });
+        self.on_threads(
+            parts.len(),
+            || (),
+            |(), number| {
+                *lock(&parts[number]) = sessions_of(trees, number, parts.len());
+            },
+        );
         let parts = parts.into_iter().map(|part| part.into_inner());
         Sessions::concat(parts.map(|part| part.unwrap_or_else(PoisonError::into_inner)).collect())
     }
-}
-
-/// Tables within a shard use the low bits of a hash, shards the high ones.
-fn shard(hash: u64) -> usize {
-    (hash >> 58) as usize
 }
 
 fn spill_of(tree: u64) -> usize {

@@ -2,7 +2,7 @@
 
 use crate::MessageBatch;
 
-/// A request with its reply; one of the two may be missing.
+/// A request with its reply; one of the two may be missing. Made in the order of a tree's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// Name of who asked.
@@ -16,7 +16,7 @@ pub struct Call {
     /// Size of the reply, or [`MessageBatch::BYTES_UNKNOWN`].
     pub reply_bytes: u32,
     /// Place in the tree, see the accessors.
-    link: u32,
+    pub(crate) link: u32,
 }
 
 const LINK_TREE_START: u32 = 1 << 31;

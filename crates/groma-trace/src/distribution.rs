@@ -116,7 +116,8 @@ mod tests {
         assert_eq!(some.share_below(3), Some(0.25));
         assert_eq!(some.share_above(3), Some(0.25));
         assert_eq!(some.mean(), Some(3.0));
-        let curve: Vec<_> = some.curve(100).iter().map(|point| (point.value, point.share)).collect();
+        let curve: Vec<_> =
+            some.curve(100).iter().map(|point| (point.value, point.share)).collect();
         assert_eq!(curve, [(1, 0.25), (3, 0.75), (5, 1.0)]);
     }
 

@@ -18,6 +18,7 @@ mod matrix;
 mod message;
 mod outcome;
 mod record;
+pub mod replay;
 mod sessions;
 mod skew;
 mod tree;

@@ -4,11 +4,11 @@
 //! Every answer depends on the set of records only, never on their order, and every buffer is
 //! bounded by the number of records: an id is compared, never counted up to.
 
+use crate::MessageBatch;
 use crate::calls::Calls;
 use crate::outcome::{Counts, ProblemKind, Problems, Tree, Trees};
 use crate::record::Record;
 use crate::skew::Skew;
-use crate::MessageBatch;
 
 mod calls;
 mod messages;

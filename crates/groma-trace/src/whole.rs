@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::outcome::{ProblemKind, Reconstruction, Trees};
 use crate::{
-    Calls, Grouping, MatrixCell, MatrixTable, MessageBatch, Part, Record, TreeBuilder,
-    TREE_RECORDS_MAX, sessions_of,
+    Calls, Grouping, MatrixCell, MatrixTable, MessageBatch, Part, Record, TREE_RECORDS_MAX,
+    TreeBuilder, sessions_of,
 };
 
 /// Reconstructs a log that is in memory. `epochs` are the times at which the topology changed.
@@ -15,7 +15,8 @@ pub fn reconstruct(batches: &[MessageBatch], epochs: &[i64]) -> Reconstruction {
     let mut records = Vec::new();
     for batch in batches {
         let names: Vec<u32> = batch.names.iter().map(|name| all.name(name)).collect();
-        let number = |name: u32| names.get(name as usize).copied().unwrap_or(MessageBatch::NAME_NONE);
+        let number =
+            |name: u32| names.get(name as usize).copied().unwrap_or(MessageBatch::NAME_NONE);
         records.extend((0..batch.len()).map(|row| {
             let record = Record::of(batch, row);
             Record {

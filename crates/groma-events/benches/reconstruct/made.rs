@@ -91,7 +91,8 @@ impl Maker {
             self.session += 1;
         }
         let step = self.dice.below(8);
-        let session = if step < 4 { self.session } else { self.session.saturating_sub(step * 3).max(1) };
+        let session =
+            if step < 4 { self.session } else { self.session.saturating_sub(step * 3).max(1) };
         let client = self.dice.below(CLIENTS) as u32;
         let esb = (CLIENTS + self.dice.below(ESBS)) as u32;
         let root = self.transaction + 1;
@@ -121,7 +122,9 @@ impl Maker {
         let mut base = parent;
         base.transaction = self.transaction;
         base.service = service;
-        let app = CLIENTS + ESBS + SERVICES
+        let app = CLIENTS
+            + ESBS
+            + SERVICES
             + (u64::from(service) - CLIENTS - ESBS) * REPLICAS
             + self.dice.below(REPLICAS);
         let mut esb = esb;

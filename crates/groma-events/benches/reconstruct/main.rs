@@ -42,15 +42,15 @@ fn make(folder: &Path, scale: f64) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
     let start = Instant::now();
     let files = made::make(folder, scale)?;
-    let bytes: u64 =
-        files.iter().map(|file| fs::metadata(file).map_or(0, |file| file.len())).sum();
+    let bytes: u64 = files.iter().map(|file| fs::metadata(file).map_or(0, |file| file.len())).sum();
     println!("made {} segments, {bytes} bytes, in {:.2?}", files.len(), start.elapsed());
     Ok(())
 }
 
 fn measure(folder: &Path) -> Result<(), Failure> {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "parquet"));
     files.sort();
     let mut best = f64::MAX;
@@ -77,8 +77,7 @@ fn report(done: &Reconstructed, seconds: f64) {
     let silences = distribution::tree_silences(&whole.trees);
     let nanos: i128 =
         (0..whole.trees.len()).filter_map(|i| whole.trees.duration(i)).map(i128::from).sum();
-    let traffic: u64 =
-        whole.matrix.iter().map(|cell| cell.request_bytes + cell.reply_bytes).sum();
+    let traffic: u64 = whole.matrix.iter().map(|cell| cell.request_bytes + cell.reply_bytes).sum();
     let asked: u64 = whole.matrix.iter().map(|cell| cell.requests).sum();
     println!(
         "answers records={} messages={} transactions={} trees={} tree_nanos={nanos} sessions={} \

@@ -224,7 +224,12 @@ impl OpenIndex {
 
     /// The open call that `reply` answers: the one it names, or else the first one between the
     /// same two parties that has no reply yet.
-    fn request_of(&mut self, reply: &Message, open: &[Open], messages: &[Message]) -> Option<usize> {
+    fn request_of(
+        &mut self,
+        reply: &Message,
+        open: &[Open],
+        messages: &[Message],
+    ) -> Option<usize> {
         let near = &open[..open.len().min(CALLS_SEARCHED_MAX)];
         let waits = |one: &Open| one.reply == NONE;
         if reply.parent != 0 {

@@ -90,11 +90,8 @@ pub(super) fn earlier(a: i64, b: i64) -> i64 {
 }
 
 fn of_one(record: &Record) -> Message {
-    let (sender, receiver) = if record.sent() {
-        (record.process, record.peer)
-    } else {
-        (record.peer, record.process)
-    };
+    let (sender, receiver) =
+        if record.sent() { (record.process, record.peer) } else { (record.peer, record.process) };
     Message {
         id: record.message,
         parent: record.parent_message,
