@@ -14,6 +14,7 @@ use datafusion::error::{DataFusionError, Result};
 use groma_model::Kind;
 
 use crate::kind_table::KindTable;
+use crate::settings::Accounting;
 use crate::table::{RowsTable, Table};
 use crate::{Engine, QueryError, View, messages, tables};
 
@@ -25,11 +26,16 @@ pub(crate) struct Databases {
     engine: Engine,
     pinned: Mutex<HashMap<String, Arc<View>>>,
     pg_catalog: Arc<dyn SchemaProvider>,
+    accounting: Accounting,
 }
 
 impl Databases {
-    pub(crate) fn new(engine: Engine, pg_catalog: Arc<dyn SchemaProvider>) -> Databases {
-        Databases { engine, pinned: Mutex::default(), pg_catalog }
+    pub(crate) fn new(
+        engine: Engine,
+        pg_catalog: Arc<dyn SchemaProvider>,
+        accounting: Accounting,
+    ) -> Databases {
+        Databases { engine, pinned: Mutex::default(), pg_catalog, accounting }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -42,7 +48,7 @@ impl Databases {
         if let Some(view) = pinned.get(database) {
             return Ok(Arc::clone(view));
         }
-        let view = self.engine.view(database)?;
+        let view = self.engine.view(database, self.accounting)?;
         pinned.insert(database.to_owned(), Arc::clone(&view));
         Ok(view)
     }

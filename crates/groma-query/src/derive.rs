@@ -14,8 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use groma_events::{KeepCalls, ReconstructOptions, reconstruct};
 use groma_model::{Interval, Problem, Timestamp, Version};
+use groma_network::Network;
 use groma_store::{Database, Snapshot, check};
 use groma_trace::Reconstruction;
+
+use crate::parties::Parties;
+use crate::traffic::{Epoch, Traffic};
 
 /// What the message log of a database says: trees, sessions, matrix and calls.
 #[derive(Debug, Default)]
@@ -29,29 +33,54 @@ pub(crate) struct Events {
 pub(crate) struct Derived {
     database: Database,
     segments_folder: Option<PathBuf>,
-    shared: Arc<SharedEvents>,
+    shared: Arc<Shared>,
     epochs: OnceLock<Vec<i64>>,
     problems: OnceLock<Vec<Problem>>,
     events: OnceLock<Arc<Events>>,
+    network: OnceLock<Arc<Network>>,
+    traffic: OnceLock<Arc<Traffic>>,
 }
 
 /// Most versions whose derived parts are kept.
 const DERIVED_KEPT_MAX: usize = 16;
 
-/// Most times in the traffic's window at which the topology may change; of more, the first are taken.
-const EPOCHS_MAX: usize = 1024;
+/// Most times in the log's window at which the topology may change, since each has a network of its
+/// own; of more, the first are taken and a problem says so.
+const EPOCHS_MAX: usize = 32;
 
 /// The derived parts of the versions in use.
 #[derive(Default)]
 pub(crate) struct DerivedCache {
     kept: Mutex<HashMap<Version, Arc<Derived>>>,
-    shared: Arc<SharedEvents>,
+    shared: Arc<Shared>,
 }
+
+/// What versions and databases share.
+#[derive(Default)]
+struct Shared {
+    events: SharedEvents,
+    networks: SharedNetworks,
+}
+
+/// Networks by what they were built from: a snapshot of which only other kinds differ gives the same.
+#[derive(Default)]
+struct SharedNetworks {
+    kept: Mutex<Vec<(Snapshot, Timestamp, Slot<Network>)>>,
+}
+
+type Slot<T> = Arc<OnceLock<Arc<T>>>;
+
+/// Most networks that are kept.
+const NETWORKS_KEPT_MAX: usize = 24;
+
+/// Kinds that a network does not look at.
+const KINDS_ABOVE_NETWORK: [&str; 4] =
+    ["service.application", "service.farm", "service.service", "service.replica_set"];
 
 /// The logs last reconstructed, by their files and the epochs they are cut at.
 #[derive(Default)]
 struct SharedEvents {
-    kept: Mutex<Vec<(EventsKey, Arc<OnceLock<Arc<Events>>>)>>,
+    kept: Mutex<Vec<(EventsKey, Slot<Events>)>>,
 }
 
 type EventsKey = (Vec<PathBuf>, Vec<i64>);
@@ -77,6 +106,8 @@ impl DerivedCache {
                 epochs: OnceLock::new(),
                 problems: OnceLock::new(),
                 events: OnceLock::new(),
+                network: OnceLock::new(),
+                traffic: OnceLock::new(),
             })
         });
         Arc::clone(derived)
@@ -99,8 +130,38 @@ impl Derived {
     pub(crate) fn events(&self) -> Arc<Events> {
         let events = self
             .events
-            .get_or_init(|| self.shared.of((self.segment_files(), self.epochs().to_vec())));
+            .get_or_init(|| self.shared.events.of((self.segment_files(), self.epochs().to_vec())));
         Arc::clone(events)
+    }
+
+    /// The network as it is now. Blocks while it is built.
+    pub(crate) fn network(&self) -> Arc<Network> {
+        Arc::clone(self.network.get_or_init(|| self.network_at(Timestamp::MAX)))
+    }
+
+    /// The network as it was at a time. Blocks while it is built.
+    pub(crate) fn network_at(&self, at: Timestamp) -> Arc<Network> {
+        self.shared.networks.of(self.database.snapshot(), at)
+    }
+
+    /// The traffic of this database on its network. Blocks while it is placed.
+    pub(crate) fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(self.traffic.get_or_init(|| {
+            let events = self.events();
+            let snapshot = self.database.snapshot();
+            let parties =
+                Arc::new(Parties::read(snapshot, &events.reconstruction.names, Timestamp::MAX));
+            let epochs =
+                self.epoch_times().map(|at| Epoch::new(self.network_at(at), &parties)).collect();
+            Arc::new(Traffic::place(parties, epochs, &events.reconstruction.matrix, None))
+        }))
+    }
+
+    /// A time inside each epoch; without changes of the topology, now.
+    fn epoch_times(&self) -> impl Iterator<Item = Timestamp> {
+        let boundaries = self.epochs();
+        let before = boundaries.first().map_or(Timestamp::MAX, |first| Timestamp(first - 1));
+        std::iter::once(before).chain(boundaries.iter().map(|time| Timestamp(*time)))
     }
 
     /// Times at which a fact of the model begins or ceases to hold, inside the log's window.
@@ -146,6 +207,37 @@ impl SharedEvents {
         };
         let (files, epochs) = key;
         Arc::clone(slot.get_or_init(|| Arc::new(read_events(&files, epochs))))
+    }
+}
+
+impl SharedNetworks {
+    fn of(&self, snapshot: &Snapshot, at: Timestamp) -> Arc<Network> {
+        let slot = {
+            let mut kept = lock(&self.kept);
+            let same = |known: &Snapshot| {
+                let mut kinds = snapshot.schema().kinds().iter();
+                kinds.all(|kind| {
+                    KINDS_ABOVE_NETWORK.contains(&&*kind.name) || known.shares(snapshot, kind.id)
+                })
+            };
+            match kept.iter().position(|(known, time, _)| *time == at && same(known)) {
+                Some(place) => {
+                    let used = kept.remove(place);
+                    let slot = Arc::clone(&used.2);
+                    kept.push(used);
+                    slot
+                }
+                None => {
+                    if kept.len() >= NETWORKS_KEPT_MAX {
+                        kept.remove(0);
+                    }
+                    let slot = Slot::default();
+                    kept.push((snapshot.clone(), at, Arc::clone(&slot)));
+                    slot
+                }
+            }
+        };
+        Arc::clone(slot.get_or_init(|| Arc::new(Network::build(snapshot, at))))
     }
 }
 

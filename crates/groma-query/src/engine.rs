@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use groma_store::{Database, World};
 
 use crate::derive::DerivedCache;
+use crate::settings::Accounting;
 use crate::{QueryError, Session, View};
 
 /// What an engine may use and where it finds files.
@@ -77,7 +78,7 @@ impl Engine {
 
     /// Opens a session inside a database, for one connection. Errors: there is no such database.
     pub fn session(&self, database: &str, user: &str) -> Result<Session, QueryError> {
-        self.view(database)?;
+        self.world().database(database)?;
         Session::new(self.clone(), database, user)
     }
 
@@ -102,9 +103,13 @@ impl Engine {
     }
 
     /// A database as it is now.
-    pub(crate) fn view(&self, database: &str) -> Result<Arc<View>, QueryError> {
+    pub(crate) fn view(
+        &self,
+        database: &str,
+        accounting: Accounting,
+    ) -> Result<Arc<View>, QueryError> {
         let database = self.world().database(database)?.clone();
         let derived = self.inner.derived.of(&database, self.options().segments_folder.as_deref());
-        Ok(Arc::new(View::new(self.clone(), database, derived)))
+        Ok(Arc::new(View::new(database, derived, accounting)))
     }
 }

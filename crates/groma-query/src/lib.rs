@@ -19,12 +19,15 @@ mod error;
 mod functions;
 mod kind_table;
 mod messages;
+mod parties;
 mod pg;
 mod session;
 mod settings;
 mod statement;
 mod table;
 mod tables;
+mod tally;
+mod traffic;
 mod view;
 
 pub use datafusion::common::ParamValues;

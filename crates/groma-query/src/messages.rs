@@ -22,6 +22,9 @@ use crate::View;
 pub(crate) const SCHEMA: &str = "trace";
 /// Name of the table.
 pub(crate) const NAME: &str = "messages";
+/// Its manual.
+pub(crate) const DOC: &str =
+    "The records of the message log as they arrived; docs/message-log.md explains the columns.";
 
 /// The segments that a view can see, as one table with filters pushed into the files.
 /// Ids are text, as in all tables of the schema.

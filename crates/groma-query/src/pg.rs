@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::catalog::{CatalogProviderList, SchemaProvider};
+use datafusion::catalog::{CatalogProviderList, MemorySchemaProvider, SchemaProvider};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
 use datafusion::error::{DataFusionError, Result};
@@ -17,6 +17,7 @@ use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
 
 use crate::catalog::{Databases, PG_CATALOG};
+use crate::settings::Accounting;
 use crate::{Engine, QueryError};
 
 /// What `SELECT version()` says; clients read the first two words.
@@ -68,7 +69,8 @@ impl OwnDatabase {
     fn databases(&self) -> Databases {
         Databases::new(
             self.engine.clone(),
-            Arc::new(datafusion::catalog::MemorySchemaProvider::new()),
+            Arc::new(MemorySchemaProvider::new()),
+            Accounting::default(),
         )
     }
 }

@@ -246,13 +246,10 @@ impl Session {
 
     /// A scope for one statement: every database that it names is pinned at one version.
     fn scope(&self) -> Scope {
-        let databases = Arc::new(Databases::new(self.engine.clone(), Arc::clone(&self.pg_catalog)));
-        let config = self
-            .base
-            .config()
-            .clone()
-            .with_extension(Arc::clone(&databases))
-            .with_extension(Arc::new(self.settings().accounting()));
+        let accounting = self.settings().accounting();
+        let databases =
+            Arc::new(Databases::new(self.engine.clone(), Arc::clone(&self.pg_catalog), accounting));
+        let config = self.base.config().clone().with_extension(Arc::clone(&databases));
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
             .with_catalog_list(Arc::clone(&databases) as _)

@@ -1,8 +1,11 @@
 //! All table functions, in the order of the manual. Each answers constants; see `arguments`.
 
 mod arguments;
+mod explain_crossing;
 mod import;
 mod model_diff;
+mod path;
+mod routes;
 
 use std::sync::Arc;
 
@@ -11,7 +14,13 @@ use datafusion::execution::context::SessionContext;
 use arguments::Function;
 
 /// Names, arguments, columns and docs come from the entries themselves.
-pub(crate) static ALL: &[&Function] = &[&import::FUNCTION, &model_diff::FUNCTION];
+pub(crate) static ALL: &[&Function] = &[
+    &path::FUNCTION,
+    &routes::FUNCTION,
+    &explain_crossing::FUNCTION,
+    &model_diff::FUNCTION,
+    &import::FUNCTION,
+];
 
 /// Makes all functions known to a session.
 pub(crate) fn register(context: &SessionContext) {

@@ -1,6 +1,7 @@
 //! All tables that are not kinds, in the order of the manual.
 
 mod attributes;
+mod columns;
 mod commits;
 mod counts;
 mod distributions;
@@ -12,6 +13,13 @@ mod segments;
 mod sessions;
 mod skew;
 mod sources;
+mod tables;
+mod traffic_crossing;
+mod traffic_heatmap;
+mod traffic_layers;
+mod traffic_link_load;
+mod traffic_matrix;
+mod traffic_reasons;
 mod trees;
 
 use crate::table::Table;
@@ -20,6 +28,8 @@ use crate::table::Table;
 pub(crate) static ALL: &[&Table] = &[
     &kinds::TABLE,
     &attributes::TABLE,
+    &tables::TABLE,
+    &columns::TABLE,
     &entities::TABLE,
     &facts::TABLE,
     &sources::TABLE,
@@ -31,4 +41,10 @@ pub(crate) static ALL: &[&Table] = &[
     &sessions::TABLE,
     &distributions::TABLE,
     &skew::TABLE,
+    &traffic_matrix::TABLE,
+    &traffic_crossing::TABLE,
+    &traffic_reasons::TABLE,
+    &traffic_layers::TABLE,
+    &traffic_heatmap::TABLE,
+    &traffic_link_load::TABLE,
 ];

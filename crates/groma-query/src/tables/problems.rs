@@ -1,5 +1,7 @@
 //! What could not be understood, and what contradicts itself.
 
+use groma_model::Problem;
+
 use crate::table::{Cell, Table, Type, column};
 
 pub(super) static TABLE: Table = Table {
@@ -25,7 +27,14 @@ pub(super) static TABLE: Table = Table {
                 Cell::Integer(row.version.0 as i64),
             ])?;
         }
-        for problem in view.found_problems().iter() {
+        let (network, events) = (view.network(), view.events());
+        let logged = events
+            .reconstruction
+            .problems
+            .iter()
+            .map(|problem| Problem::new("trace", "", problem.to_string()));
+        let logged: Vec<_> = logged.chain(events.unreadable.iter().cloned()).collect();
+        for problem in view.found_problems().iter().chain(network.problems()).chain(&logged) {
             sheet.push([
                 Cell::Text("groma"),
                 Cell::Text(&problem.place),

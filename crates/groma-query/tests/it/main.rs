@@ -31,7 +31,7 @@ fn sql_stories() {
             runtime
                 .block_on(runner.update_test_file(
                     &file,
-                    "|",
+                    " ",
                     default_validator,
                     sqllogictest::default_normalizer,
                     sqllogictest::default_column_validator,
