@@ -23,7 +23,8 @@ pub(crate) static IMPORTER: Importer = Importer {
     doc: "Groma's own CSV, one file per kind, named after it: physical.port.csv.",
     takes: Takes::File,
     recognises: |path, first| {
-        kind_of(path).is_some() && (first.starts_with(b"id,") || first.starts_with(b"id\n"))
+        let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+        kind_of(path).is_some() && first.starts_with(ID.as_bytes())
     },
     decode: |input, observed_at, sink| {
         for path in &input.paths {

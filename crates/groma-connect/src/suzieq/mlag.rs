@@ -12,6 +12,9 @@ pub(super) fn read(record: &Record, capture: &mut Capture) -> Result<(), String>
     if family == Family::LinuxSwitch && !record.shown().contains('{') {
         return read_sonic(record, capture);
     }
+    if family == Family::Nxos && record.json().is_err() {
+        return read_vpc_text(record, capture);
+    }
     let Some(answer) = record.json()? else { return Ok(()) };
     match family {
         Family::Eos => read_eos(record, &answer, capture),
@@ -112,6 +115,48 @@ fn read_vpc(record: &Record, answer: &Value, capture: &mut Capture) -> Result<()
     for row in rows(answer, "TABLE_vpc", "ROW_vpc") {
         if let (Some(id), Some(name)) = (integer(row, "vpc-id"), text(row, "vpc-ifindex")) {
             capture.lag(device, &name, record.at()).mlag_id = Some(id);
+        }
+    }
+    Ok(())
+}
+
+/// The texts of older NX-OS: lines of `name : value`, then a table of peer links and one of LAGs, whose rows begin
+/// with a number and the name of the port.
+fn read_vpc_text(record: &Record, capture: &mut Capture) -> Result<(), String> {
+    let device = record.hostname.as_str();
+    let mut in_peer_links = false;
+    for line in record.text()?.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if line.starts_with("vPC Peer-link status") {
+            in_peer_links = true;
+        } else if line.starts_with("vPC status") {
+            in_peer_links = false;
+        } else if let [id, port, ..] = words[..]
+            && let Ok(id) = id.parse::<i64>()
+            && port.starts_with("Po")
+        {
+            let port = capture.spelling(device, port);
+            if in_peer_links {
+                side(record, capture).peer_link = Some(port);
+            } else {
+                capture.lag(device, &port, record.at()).mlag_id = Some(id);
+            }
+        } else if let Some((name, value)) = line.split_once(':') {
+            let value = value.trim();
+            match name.trim().to_ascii_lowercase().as_str() {
+                "peer status" => side(record, capture).up = Some(value.contains("formed ok")),
+                "vpc system-mac" => side(record, capture).system_id = mac(value),
+                "primary" | "secondary" | "source-interface" => {
+                    // `Source-Interface: loopback1 (primary: 10.0.0.1, secondary: 10.0.0.12)`
+                    let ips = line.split([' ', ',', '(', ')']).filter(|word| {
+                        word.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| !ip.is_unspecified())
+                    });
+                    for ip in ips {
+                        capture.vteps.insert((device.to_owned(), ip.to_owned()), record.at());
+                    }
+                }
+                _ => {}
+            }
         }
     }
     Ok(())

@@ -234,7 +234,7 @@ fn nxos_speaks_in_tables_of_rows() {
                 json!({"TABLE_vrf": {"ROW_vrf": [{"vrf-name-out": "blue", "TABLE_addrf": {"ROW_addrf": {"addrf": "ipv4",
                 "TABLE_prefix": {"ROW_prefix": [
                     {"ipprefix": "10.20.0.0/24", "TABLE_path": {"ROW_path":
-                        {"ipnexthop": "10.20.0.1", "ifname": "Vlan20", "clientname": "direct", "ubest": "true"}}},
+                        {"ipnexthop": "10.20.0.1", "ifname": "Vlan20", "clientname": "direct", "ubest": true}}},
                     {"ipprefix": "10.30.0.0/24", "TABLE_path": {"ROW_path": [
                         {"ipnexthop": "10.9.9.9", "nexthop-vrf-name": "default", "clientname": "bgp-65000",
                          "metric": "0", "ubest": "true", "encap": "vxlan", "segmentid": "999"}]}},
@@ -295,6 +295,62 @@ fn old_nxos_and_ios_speak_in_columns() {
     );
     assert_eq!(route("i|default|10.2.0.0/30", "protocol"), "connected");
     assert_eq!(world.count("network.route"), 5);
+}
+
+#[test]
+fn old_nxos_pairs_in_text() {
+    let brief = "Ethernet   VLAN  Type Mode   Status  Reason  Speed  Port\n\
+                 Eth1/1     1     eth  trunk  up      none    10G(D) 1\n\
+                 Eth1/2     20    eth  access down    Administratively down auto(D) --\n\
+                 Po1        1     eth  trunk  up      none    a-10G(D) lacp\n\
+                 Lo0        up    --\n";
+    let vpc = "vPC domain id                     : 1\n\
+               Peer status                       : peer adjacency formed ok\n\
+               vPC Peer-link status\n\
+               id   Port   Status Active vlans\n\
+               1    Po1    up     1,20\n\
+               vPC status\n\
+               10    Po10        up     success     success     20\n";
+    let row = json!({"disp_mac_addr": "0200.0000.0001", "disp_vlan": "20", "disp_type": "+", "disp_port": "vPC Peer-Link(R)"});
+    let switch = |device: &str| {
+        vec![
+            ("interfaces", record(device, "nxos", "show interface brief", json!(brief))),
+            ("mlag", record(device, "nxos", "show vpc", json!(vpc))),
+            (
+                "mlag",
+                record(
+                    device,
+                    "nxos",
+                    "show vpc role",
+                    json!("vPC system-mac  : 00:23:04:ee:be:01\n"),
+                ),
+            ),
+            (
+                "macs",
+                record(
+                    device,
+                    "nxos",
+                    "show mac address-table | json native",
+                    json!({"TABLE_mac_address": {"ROW_mac_address": row}}),
+                ),
+            ),
+        ]
+    };
+    let records: Vec<_> = switch("n1").into_iter().chain(switch("n2")).collect();
+    let of = |table: &str| {
+        let own = records.iter().filter(|(name, _)| *name == table);
+        own.map(|(_, record)| record.clone()).collect::<Vec<_>>()
+    };
+    let tables = ["interfaces", "mlag", "macs"].map(|table| (table, of(table)));
+    let world = capture(&tables);
+    assert_eq!(world.reasons(), Vec::<&str>::new());
+    assert_eq!(world.get("network.mlag_domain", "n1+n2", "peer_links"), "n1:Po1,n2:Po1");
+    assert_eq!(world.get("network.mlag_domain", "n1+n2", "up"), "true");
+    assert_eq!(world.get("network.lag", "n1:Po1", "members"), "n1:Eth1/1");
+    assert_eq!(world.get("network.lag", "n2:Po10", "mlag_id"), "10");
+    assert_eq!(world.get("physical.port", "n1:Eth1/2", "access_vlan"), "20");
+    assert_eq!(world.get("physical.port", "n1:Eth1/2", "admin_up"), "false");
+    assert_eq!(world.get("network.mac_entry", "n1|20|02:00:00:00:00:01", "port"), "n1:Po1");
 }
 
 #[test]

@@ -184,6 +184,10 @@ pub(super) fn read_text(record: &Record, capture: &mut Capture) -> Result<(), St
     if command.starts_with("show vrf") {
         return Ok(());
     }
+    if command.starts_with("show interface brief") {
+        read_brief_text(record, text, capture);
+        return Ok(());
+    }
     if command.starts_with("show interface") || command.starts_with("show ip") {
         let mut vrf = DEFAULT_VRF.to_owned();
         let mut current: Option<String> = None;
@@ -206,6 +210,41 @@ pub(super) fn read_text(record: &Record, capture: &mut Capture) -> Result<(), St
         };
     }
     Err(unknown_command(record))
+}
+
+/// `Eth1/1   10   eth  access up   none   10G(D)   --`, `Po1 1 eth trunk up none a-10G(D) lacp`, `Lo0  up  --`
+fn read_brief_text(record: &Record, text: &str, capture: &mut Capture) {
+    let device = record.hostname.as_str();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [name, rest @ ..] = &words[..] else { continue };
+        let is_port = name.contains(|c: char| c.is_ascii_digit())
+            && name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let Some(state) = rest.iter().find(|word| matches!(**word, "up" | "down")) else {
+            continue;
+        };
+        if !is_port {
+            continue;
+        }
+        let kind = kind_of(name);
+        let port = capture.port(device, name, record.at());
+        port.kind = Some(kind);
+        port.up = Some(*state == "up");
+        port.admin_up = Some(!line.contains("Administratively"));
+        if let [vlan, "eth", mode, ..] = rest {
+            port.mode = ["access", "trunk", "routed"].into_iter().find(|word| word == mode);
+            port.access_vlan = vlan.parse().ok().filter(|_| *mode == "access");
+        }
+        set_parts(capture, device, name, kind, record.at());
+        if kind == "lag" {
+            capture.lag(device, name, record.at());
+        } else if let (Some(number), "ethernet") =
+            (rest.last().and_then(|n| n.parse::<u32>().ok()), kind)
+        {
+            let name = capture.spelling(device, name);
+            capture.lag(device, &format!("Po{number}"), record.at()).members.insert(name);
+        }
+    }
 }
 
 /// `IP Interface Status for VRF "default"(1)`
