@@ -85,6 +85,9 @@ pub struct Endpoint {
     /// The access switch or pair it hangs on; `None`: not placed.
     pub access: Option<AccessIndex>,
     pub(crate) place: Place,
+    /// End points of one VLAN that hang on the same switches and have no routing table of their own:
+    /// all that a way without a router depends on.
+    pub(crate) station: Option<u32>,
     pub(crate) subnet: Option<u32>,
     /// The longest prefix of any routing table that its address lies in.
     pub(crate) prefix: Option<u32>,

@@ -156,8 +156,8 @@ impl<'a> Flow<'a> {
             id,
             class: self.class(delivered, false),
             hops: Vec::new(),
-            entry: Vec::new(),
-            exit: Vec::new(),
+            entry: Arc::new([]),
+            exit: Arc::new([]),
             distribution_hops: 0.0,
             link_hops: 0.0,
             alternatives: 0,
@@ -182,6 +182,7 @@ impl<'a> Flow<'a> {
 
     /// Spreads the delivered packets over the cables. True: a device beyond access is touched.
     fn spread(&self, delivered: f64, path: &mut Path) -> bool {
+        let (mut entry, mut out) = (Vec::new(), Vec::new());
         let mut mass = vec![0.0; self.walk.visits.len()];
         let mut crosses = false;
         for exit in &self.walk.start {
@@ -193,7 +194,7 @@ impl<'a> Flow<'a> {
                 mass[visit as usize] += share;
             }
             if let Some(slot) = exit.slot {
-                add_share(&mut path.entry, slot, share);
+                add_share(&mut entry, slot, share);
             }
         }
         for visit in &self.order {
@@ -211,12 +212,13 @@ impl<'a> Flow<'a> {
                 }
                 match exit.to {
                     To::Visit(next) => mass[next as usize] += share,
-                    To::Arrived(Some(slot)) => add_share(&mut path.exit, slot, share),
+                    To::Arrived(Some(slot)) => add_share(&mut out, slot, share),
                     To::Arrived(None) | To::Failed(_) => {}
                 }
                 self.add_hops(path, *visit, exit, share);
             }
         }
+        (path.entry, path.exit) = (entry.into(), out.into());
         crosses
     }
 
@@ -263,7 +265,7 @@ impl<'a> Flow<'a> {
             weigh(hop.fraction, beyond(hop.device) || beyond(hop.peer_device));
         }
         for (shares, endpoint) in [(&path.entry, self.from), (&path.exit, self.to)] {
-            for share in shares {
+            for share in shares.iter() {
                 let attachment = endpoint.attachments().get(usize::from(share.attachment));
                 weigh(share.fraction, beyond(attachment.map(|attachment| attachment.device)));
             }

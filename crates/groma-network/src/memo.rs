@@ -154,8 +154,8 @@ fn empty(class: PathClass, alternatives: u32, failure: Option<Failure>) -> Path 
         id: PathIndex(0),
         class,
         hops: Vec::new(),
-        entry: Vec::new(),
-        exit: Vec::new(),
+        entry: Arc::new([]),
+        exit: Arc::new([]),
         distribution_hops: 0.0,
         link_hops: 0.0,
         alternatives,
@@ -170,7 +170,7 @@ fn content_hash(path: &Path) -> u64 {
     for hop in &path.hops {
         (hop.port, hop.peer_port, hop.link, hop.vlan, hop.fraction.to_bits()).hash(&mut hasher);
     }
-    for share in path.entry.iter().chain(&path.exit) {
+    for share in path.entry.iter().chain(path.exit.iter()) {
         (share.attachment, share.fraction.to_bits()).hash(&mut hasher);
     }
     hasher.finish()

@@ -1,11 +1,12 @@
 //! The network at one version and time, ready to be asked.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use groma_model::{EntityRef, Problem, Schema, Timestamp, Version};
 use groma_store::Snapshot;
+use rustc_hash::FxHashMap;
 
 use crate::access::AccessGroups;
 use crate::address::{parse_ip, parse_ip_and_port};
@@ -25,7 +26,10 @@ use crate::routing::Routing;
 use crate::sighting::Sightings;
 use crate::switching::Switching;
 use crate::vlan::{Vlan, Vlans};
-use crate::walk::{Walk, World};
+use crate::walk::{Walk, Words, World, on_link};
+
+/// Most ways without a router that are kept apart from the pairs of groups.
+const DIRECT_MAX: usize = 100_000;
 
 /// The network as it was at one time, from one snapshot. Shared by any number of readers.
 #[derive(Debug)]
@@ -39,9 +43,12 @@ pub struct Network {
     routing: Routing,
     sightings: Sightings,
     tunnel_switches: Vec<DeviceIndex>,
+    words: Words,
     access: AccessGroups,
     registry: Registry,
     memo: Memo,
+    /// Ways without a router, by the stations at their ends.
+    direct: RwLock<FxHashMap<(u32, u32), Path>>,
     walks: AtomicU32,
     problems: Problems,
 }
@@ -72,6 +79,7 @@ impl Network {
             at,
             schema: Arc::clone(snapshot.schema()),
             memo: Memo::new(registry.groups.len()),
+            direct: RwLock::default(),
             walks: AtomicU32::new(0),
             inventory,
             vlans,
@@ -79,6 +87,7 @@ impl Network {
             routing,
             sightings,
             tunnel_switches,
+            words: Words::default(),
             access,
             registry,
             problems,
@@ -269,7 +278,12 @@ impl Network {
         self.own_hops(a, &shared.entry, Direction::Out, 0, &mut hops);
         hops.extend_from_slice(&shared.hops);
         self.own_hops(b, &shared.exit, Direction::In, last, &mut hops);
-        Arc::new(Path { hops, entry: shared.entry.clone(), exit: shared.exit.clone(), ..**shared })
+        Arc::new(Path {
+            hops,
+            entry: Arc::clone(&shared.entry),
+            exit: Arc::clone(&shared.exit),
+            ..**shared
+        })
     }
 
     /// The cables of an end point itself on a path that starts there.
@@ -377,6 +391,7 @@ impl Network {
             routing: &self.routing,
             sightings: &self.sightings,
             tunnel_switches: &self.tunnel_switches,
+            words: &self.words,
         }
     }
 
@@ -388,6 +403,20 @@ impl Network {
     fn compute(&self, from: GroupIndex, to: GroupIndex) -> Path {
         let a = self.endpoint_at(self.registry.groups[from.index()]);
         let b = self.endpoint_at(self.registry.groups[to.index()]);
+        let stations = a.station.zip(b.station).filter(|_| on_link(&self.vlans, a, b));
+        if let Some(stations) = stations {
+            let known = self.direct.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(path) = known.get(&stations) {
+                return path.clone();
+            }
+            drop(known);
+            let path = self.flow(a, b).path(PathIndex(0));
+            let mut known = self.direct.write().unwrap_or_else(PoisonError::into_inner);
+            if known.len() < DIRECT_MAX {
+                known.insert(stations, path.clone());
+            }
+            return path;
+        }
         if !backwards(a, b) {
             return self.flow(a, b).path(PathIndex(0));
         }
@@ -463,8 +492,6 @@ fn backwards(from: &Endpoint, to: &Endpoint) -> bool {
 /// Two routers that alone share a network, on ports without a known cable, are joined by one:
 /// firewalls and hosts' routers speak no neighbour protocol.
 fn infer_router_cables(inventory: &mut Inventory, routing: &Routing) {
-    use rustc_hash::FxHashMap;
-
     use crate::inventory::PortType;
 
     let mut by_network: FxHashMap<ipnet::IpNet, Vec<PortIndex>> = FxHashMap::default();

@@ -111,9 +111,9 @@ pub struct Path {
     /// without the cables of the end points themselves.
     pub hops: Vec<Hop>,
     /// The source's cables.
-    pub entry: Vec<Share>,
+    pub entry: Arc<[Share]>,
     /// The destination's cables.
-    pub exit: Vec<Share>,
+    pub exit: Arc<[Share]>,
     /// Cables with an end beyond access, weighted by their shares; the end points' own included.
     pub distribution_hops: f64,
     /// All cables weighted by their shares; the end points' own included.

@@ -33,6 +33,7 @@ pub(crate) struct Registry {
     /// The first end point of each group.
     pub(crate) groups: Vec<EndpointIndex>,
     group_by_key: FxHashMap<Box<[u32]>, GroupIndex>,
+    station_by_key: FxHashMap<Box<[u32]>, u32>,
     hosts: FxHashMap<HostKey, u32>,
     host_count: u32,
 }
@@ -237,6 +238,7 @@ impl<'a> Builder<'a> {
             group: GroupIndex(0),
             access: None,
             place,
+            station: None,
             subnet,
             prefix,
         })
@@ -250,8 +252,40 @@ impl<'a> Builder<'a> {
         if endpoint.group == next {
             self.registry.groups.push(index);
         }
+        endpoint.station = self.station_key(&endpoint).map(|key| {
+            let next = self.registry.station_by_key.len() as u32;
+            *self.registry.station_by_key.entry(key).or_insert(next)
+        });
         self.registry.list.push(endpoint);
         index
+    }
+
+    fn station_key(&self, endpoint: &Endpoint) -> Option<Box<[u32]>> {
+        let own_table =
+            endpoint.device.is_some_and(|device| self.routing.routed_devices.contains(&device));
+        if own_table || endpoint.placement != Placement::Placed {
+            return None;
+        }
+        let mut key = vec![self.vlans.root(endpoint.vlan?).0];
+        key.extend(self.vtep_key(endpoint.mac));
+        for attachment in endpoint.attachments() {
+            key.extend([attachment.device.0, attachment.cables.len() as u32]);
+        }
+        (!endpoint.attachments().is_empty()).then(|| key.into())
+    }
+
+    /// The tunnel end point behind which a MAC was learnt, as a part of a key.
+    fn vtep_key(&self, mac: Option<Mac>) -> [u32; 2] {
+        match mac.and_then(|mac| self.sightings.vtep_of(mac)) {
+            Some(IpAddr::V4(ip)) => [1, u32::from(ip)],
+            Some(IpAddr::V6(ip)) => {
+                let folded = ip.segments().iter().fold(7, |hash: u32, part| {
+                    hash.wrapping_mul(65_599).wrapping_add(u32::from(*part))
+                });
+                [2, folded]
+            }
+            None => [0, 0],
+        }
     }
 
     /// All that the way of a packet depends on.
@@ -261,17 +295,6 @@ impl<'a> Builder<'a> {
             .device
             .filter(|device| self.routing.routed_devices.contains(device))
             .map_or([NONE; 2], |device| [device.0, endpoint.port.map_or(NONE, |port| port.0)]);
-        let vtep = endpoint.mac.and_then(|mac| self.sightings.vtep_of(mac));
-        let vtep = match vtep {
-            Some(IpAddr::V4(ip)) => [1, u32::from(ip)],
-            Some(IpAddr::V6(ip)) => [
-                2,
-                ip.segments().iter().fold(7, |hash: u32, part| {
-                    hash.wrapping_mul(65_599).wrapping_add(u32::from(*part))
-                }),
-            ],
-            None => [0, 0],
-        };
         let mut key = vec![
             endpoint.placement as u32,
             endpoint.vlan.map_or(NONE, |vlan| vlan.0),
@@ -279,7 +302,7 @@ impl<'a> Builder<'a> {
             endpoint.prefix.unwrap_or(NONE),
         ];
         key.extend(own_table);
-        key.extend(vtep);
+        key.extend(self.vtep_key(endpoint.mac));
         match &endpoint.place {
             Place::Attached(attachments) => {
                 key.push(0);
@@ -490,6 +513,7 @@ impl<'a> Builder<'a> {
                 group: GroupIndex(0),
                 access: None,
                 place,
+                station: None,
                 subnet,
                 prefix,
             });

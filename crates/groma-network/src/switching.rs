@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -61,15 +61,15 @@ pub(crate) struct Switching {
     edges_of: Vec<Vec<u32>>,
     /// Logical ports that do not forward: in one VLAN, or in all (`None`).
     blocked: FxHashSet<(PortIndex, Option<VlanIndex>)>,
-    fields: Mutex<FxHashMap<(VlanIndex, Box<[DeviceIndex]>), Field>>,
+    fields: Mutex<FxHashMap<VlanIndex, FxHashMap<Box<[DeviceIndex]>, Field>>>,
 }
 
 const COST: u32 = 2;
 /// A peer link loses against any other way of the same length.
 const PEER_LINK_COST: u32 = 3;
 const UNREACHED: u32 = u32::MAX;
-/// Distance fields kept; more are computed anew each time.
-const FIELDS_MAX: usize = 50_000;
+/// Distance fields kept of one VLAN; more are computed anew each time.
+const FIELDS_MAX: usize = 10_000;
 
 impl Switching {
     pub(crate) fn new(
@@ -155,16 +155,15 @@ impl Switching {
     }
 
     fn field(&self, vlan: VlanIndex, goal: &[DeviceIndex]) -> Field {
-        let key = (vlan, Box::from(goal));
-        let mut fields = self.fields.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(field) = fields.get(&key) {
+        let known = || self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(field) = known().get(&vlan).and_then(|of_vlan| of_vlan.get(goal)) {
             return Arc::clone(field);
         }
-        drop(fields);
         let field = Arc::new(self.distances(vlan, goal));
-        fields = self.fields.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if fields.len() < FIELDS_MAX {
-            fields.insert(key, Arc::clone(&field));
+        let mut fields = known();
+        let of_vlan = fields.entry(vlan).or_default();
+        if of_vlan.len() < FIELDS_MAX {
+            of_vlan.insert(goal.into(), Arc::clone(&field));
         }
         field
     }
