@@ -64,6 +64,9 @@ struct Chain {
     host: Option<EntityRef>,
 }
 
+/// Device, port that holds the address, MAC and VLAN id that it was given.
+type MachineKey = (DeviceIndex, Option<PortIndex>, Option<Mac>, Option<u16>);
+
 pub(crate) struct Builder<'a> {
     attacher: Attacher<'a>,
     vlans: &'a Vlans,
@@ -71,8 +74,7 @@ pub(crate) struct Builder<'a> {
     sightings: &'a Sightings,
     nodes: FxHashMap<EntityRef, Node>,
     /// Where machines hang, for those that run much.
-    attached:
-        FxHashMap<(DeviceIndex, Option<PortIndex>, Option<Mac>, Option<u16>), Option<Attached>>,
+    attached: FxHashMap<MachineKey, Option<Attached>>,
     registry: Registry,
 }
 

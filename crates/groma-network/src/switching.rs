@@ -54,6 +54,9 @@ pub(crate) enum Ties {
 /// Distance of every device to a goal in one VLAN.
 type Field = Arc<Vec<u32>>;
 
+/// Of one VLAN, by goal.
+type Fields = FxHashMap<Box<[DeviceIndex]>, Field>;
+
 /// The switches' graph.
 #[derive(Debug)]
 pub(crate) struct Switching {
@@ -61,7 +64,7 @@ pub(crate) struct Switching {
     edges_of: Vec<Vec<u32>>,
     /// Logical ports that do not forward: in one VLAN, or in all (`None`).
     blocked: FxHashSet<(PortIndex, Option<VlanIndex>)>,
-    fields: Mutex<FxHashMap<VlanIndex, FxHashMap<Box<[DeviceIndex]>, Field>>>,
+    fields: Mutex<FxHashMap<VlanIndex, Fields>>,
 }
 
 const COST: u32 = 2;

@@ -10,6 +10,9 @@ use crate::inventory::{PortMode, PortType, Role};
 use crate::path::{Failure, Layer};
 use crate::routing::NextHop;
 
+/// A cable with its near and its far port.
+type Cable = (LinkIndex, PortIndex, PortIndex);
+
 impl Walk<'_> {
     pub(super) fn route(&mut self, at: Standing, vrf: u16, what: What, exits: &mut Vec<Exit>) {
         if at.depth > DECISIONS_MAX {
@@ -207,7 +210,7 @@ impl Walk<'_> {
             cables.retain(|(_, _, far)| owner_on(far_device(*far)).next().is_some());
         }
         let total = cables.len() as f64;
-        let mut groups: Vec<(PortIndex, Vec<(LinkIndex, PortIndex, PortIndex)>)> = Vec::new();
+        let mut groups: Vec<(PortIndex, Vec<Cable>)> = Vec::new();
         for cable in cables {
             let far = inventory.logical(cable.2);
             match groups.iter_mut().find(|(port, _)| *port == far) {
