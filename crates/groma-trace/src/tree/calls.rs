@@ -222,8 +222,8 @@ impl OpenIndex {
         self.by_parties.entry(parties).or_default().0.push(place);
     }
 
-    /// The open call that `reply` answers: the one it names, or else the first one between the
-    /// same two parties that has no reply yet.
+    /// The open call between the same two parties that `reply` answers: the one it names, or else
+    /// the first one that has no reply yet.
     fn request_of(
         &mut self,
         reply: &Message,
@@ -232,18 +232,20 @@ impl OpenIndex {
     ) -> Option<usize> {
         let near = &open[..open.len().min(CALLS_SEARCHED_MAX)];
         let waits = |one: &Open| one.reply == NONE;
+        let (caller, callee) = (reply.receiver, reply.sender);
+        let between = |one: &Open| one.caller == caller && one.callee == callee;
         if reply.parent != 0 {
             let named = |one: &Open| {
-                messages.get(one.request as usize).is_some_and(|one| one.id == reply.parent)
+                between(one)
+                    && messages.get(one.request as usize).is_some_and(|one| one.id == reply.parent)
             };
             let near = near.iter().position(|one| named(one) && waits(one));
             let far = || self.by_message.get(&reply.parent).copied();
-            if let Some(place) = near.or_else(far).filter(|place| waits(&open[*place])) {
+            let free = |place: &usize| waits(&open[*place]) && between(&open[*place]);
+            if let Some(place) = near.or_else(far).filter(free) {
                 return Some(place);
             }
         }
-        let (caller, callee) = (reply.receiver, reply.sender);
-        let between = |one: &Open| one.caller == caller && one.callee == callee;
         if let Some(place) = near.iter().position(|one| between(one) && waits(one)) {
             return Some(place);
         }
