@@ -5,6 +5,7 @@
 //! [`groma_trace::id_of_text`]); a number below zero keeps its 64 bits.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -155,12 +156,19 @@ impl SegmentReader {
         let bad = |what: String| EventsError::Damaged { path: self.path.clone(), what };
         batch.clear_records();
         while batch.len() < BATCH_RECORDS_MAX {
-            let Some(decoded) = rows.next() else { break };
+            let Some(decoded) = guarded(|| rows.next()).map_err(bad)? else { break };
             let decoded = decoded.map_err(|error| bad(error.to_string()))?;
             columns::append(&decoded, names, batch).map_err(bad)?;
         }
         Ok(!batch.is_empty())
     }
+}
+
+/// The Parquet library asserts some things about its input that a damaged file breaks: what it
+/// was doing is lost, the rest of the log is not.
+fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read))
+        .map_err(|_| "the Parquet library gave up on damaged data".to_owned())
 }
 
 fn wanted_by(columns: Columns) -> impl Fn(&str) -> bool {
