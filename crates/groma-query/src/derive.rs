@@ -19,6 +19,7 @@ use groma_store::{Database, Snapshot, check};
 use groma_trace::Reconstruction;
 
 use crate::parties::Parties;
+use crate::rebalance::{choices, rebalance};
 use crate::traffic::{Epoch, Traffic};
 
 /// What the message log of a database says: trees, sessions, matrix and calls.
@@ -32,6 +33,8 @@ pub(crate) struct Events {
 /// What is derived from one version of one database.
 pub(crate) struct Derived {
     database: Database,
+    /// `live` at the same time: the balancing under which the log was recorded.
+    recorded: Snapshot,
     segments_folder: Option<PathBuf>,
     shared: Arc<Shared>,
     epochs: OnceLock<Vec<i64>>,
@@ -51,7 +54,7 @@ const EPOCHS_MAX: usize = 32;
 /// The derived parts of the versions in use.
 #[derive(Default)]
 pub(crate) struct DerivedCache {
-    kept: Mutex<HashMap<Version, Arc<Derived>>>,
+    kept: Mutex<HashMap<(Version, Version), Arc<Derived>>>,
     shared: Arc<Shared>,
 }
 
@@ -90,17 +93,19 @@ const EVENTS_KEPT_MAX: usize = 2;
 
 impl DerivedCache {
     /// What is derived from a database as it is now; nothing is computed yet.
-    pub(crate) fn of(&self, database: &Database, segments_folder: Option<&Path>) -> Arc<Derived> {
+    pub(crate) fn of(&self, database: &Database, live: &Database, segments_folder: Option<&Path>) -> Arc<Derived> {
         let mut kept = lock(&self.kept);
+        let key = (database.version(), live.version());
         if kept.len() >= DERIVED_KEPT_MAX
-            && !kept.contains_key(&database.version())
+            && !kept.contains_key(&key)
             && let Some(oldest) = kept.keys().min().copied()
         {
             kept.remove(&oldest);
         }
-        let derived = kept.entry(database.version()).or_insert_with(|| {
+        let derived = kept.entry(key).or_insert_with(|| {
             Arc::new(Derived {
                 database: database.clone(),
+                recorded: live.snapshot().clone(),
                 segments_folder: segments_folder.map(Path::to_owned),
                 shared: Arc::clone(&self.shared),
                 epochs: OnceLock::new(),
@@ -153,7 +158,17 @@ impl Derived {
                 Arc::new(Parties::read(snapshot, &events.reconstruction.names, Timestamp::MAX));
             let epochs =
                 self.epoch_times().map(|at| Epoch::new(self.network_at(at), &parties)).collect();
-            Arc::new(Traffic::place(parties, epochs, &events.reconstruction.matrix, None))
+            let recorded =
+                Parties::read(&self.recorded, &events.reconstruction.names, Timestamp::MAX);
+            let choices = choices(&parties, &recorded);
+            let log = &events.reconstruction;
+            Arc::new(if choices.is_empty() {
+                Traffic::place(parties, epochs, &log.matrix, None)
+            } else {
+                let (matrix, rebalanced) =
+                    rebalance(&log.calls, &parties, &choices, &self.network());
+                Traffic::place(parties, epochs, &matrix, Some(rebalanced))
+            })
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use groma_store::{Database, World};
+use groma_store::{Database, LIVE, World};
 
 use crate::derive::DerivedCache;
 use crate::settings::Accounting;
@@ -108,8 +108,11 @@ impl Engine {
         database: &str,
         accounting: Accounting,
     ) -> Result<Arc<View>, QueryError> {
-        let database = self.world().database(database)?.clone();
-        let derived = self.inner.derived.of(&database, self.options().segments_folder.as_deref());
-        Ok(Arc::new(View::new(database, derived, accounting)))
+        let (database, live) = {
+            let world = self.world();
+            (world.database(database)?.clone(), world.database(LIVE)?.clone())
+        };
+        let derived = self.inner.derived.of(&database, &live, self.options().segments_folder.as_deref());
+        Ok(Arc::new(View::new(self.clone(), database, derived, accounting)))
     }
 }

@@ -21,6 +21,7 @@ mod kind_table;
 mod messages;
 mod parties;
 mod pg;
+mod rebalance;
 mod session;
 mod settings;
 mod statement;

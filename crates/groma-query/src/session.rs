@@ -1,5 +1,7 @@
 //! A session: one connection inside one database, carrying out statements.
 
+mod yielding;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,7 +78,10 @@ impl Session {
             .with_information_schema(true)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-        let mut builder = SessionStateBuilder::new().with_config(config).with_default_features();
+        let mut builder = SessionStateBuilder::new()
+            .with_config(config)
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(yielding::YieldAfterJoins));
         if let Some(bytes) = engine.options().memory_bytes_max {
             builder = builder.with_runtime_env(pg::runtime_with_memory(bytes)?);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, RecordBatch,
-    StringBuilder, TimestampNanosecondBuilder,
+    RecordBatchOptions, StringBuilder, TimestampNanosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
@@ -148,8 +148,10 @@ impl Sheet {
             return Ok(());
         }
         let columns: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
+        // `count(*)` reads no column: then only the number of rows tells.
+        let rows = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows)?;
         self.out.blocking_send(Ok(batch)).map_err(|_| reader_gone())
     }
 }

@@ -59,8 +59,10 @@ pub(crate) struct Traffic {
 pub(crate) struct Rebalanced {
     /// Calls that go to another instance than recorded.
     pub(crate) moved_calls: u64,
-    /// Calls taken by each party, by its number.
-    pub(crate) calls_taken: Vec<u64>,
+    /// Calls taken by each party as recorded, by its number.
+    pub(crate) calls_before: Vec<u64>,
+    /// Calls taken by each party now, by its number.
+    pub(crate) calls_after: Vec<u64>,
 }
 
 /// `ESB->APP`: what the two ends of a call are.

@@ -5,24 +5,31 @@ use std::sync::Arc;
 
 use groma_store::{Database, Snapshot};
 
+use crate::Engine;
 use crate::derive::Derived;
 use crate::settings::Accounting;
 
 /// One database at one version. A statement pins one view per database that it names.
 pub(crate) struct View {
+    engine: Engine,
     database: Database,
     derived: Arc<Derived>,
     accounting: Accounting,
 }
 
 impl View {
-    pub(crate) fn new(database: Database, derived: Arc<Derived>, accounting: Accounting) -> View {
-        View { database, derived, accounting }
+    pub(crate) fn new(engine: Engine, database: Database, derived: Arc<Derived>, accounting: Accounting) -> View {
+        View { engine, database, derived, accounting }
     }
 
     /// The database as the store keeps it.
     pub(crate) fn world_database(&self) -> &Database {
         &self.database
+    }
+
+    /// All databases of the store, as they are now.
+    pub(crate) fn databases(&self) -> Vec<Database> {
+        self.engine.databases()
     }
 
     /// How the session counts the volume of traffic.

@@ -4,6 +4,7 @@ mod attributes;
 mod columns;
 mod commits;
 mod counts;
+mod databases;
 mod distributions;
 mod entities;
 mod facts;
@@ -14,6 +15,7 @@ mod sessions;
 mod skew;
 mod sources;
 mod tables;
+mod traffic_balance;
 mod traffic_crossing;
 mod traffic_heatmap;
 mod traffic_layers;
@@ -21,6 +23,7 @@ mod traffic_link_load;
 mod traffic_matrix;
 mod traffic_reasons;
 mod trees;
+mod vlan_merges;
 
 use crate::table::Table;
 
@@ -30,12 +33,14 @@ pub(crate) static ALL: &[&Table] = &[
     &attributes::TABLE,
     &tables::TABLE,
     &columns::TABLE,
+    &databases::TABLE,
     &entities::TABLE,
     &facts::TABLE,
     &sources::TABLE,
     &commits::TABLE,
     &problems::TABLE,
     &segments::TABLE,
+    &vlan_merges::TABLE,
     &counts::TABLE,
     &trees::TABLE,
     &sessions::TABLE,
@@ -47,4 +52,5 @@ pub(crate) static ALL: &[&Table] = &[
     &traffic_layers::TABLE,
     &traffic_heatmap::TABLE,
     &traffic_link_load::TABLE,
+    &traffic_balance::TABLE,
 ];
