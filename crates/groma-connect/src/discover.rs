@@ -12,7 +12,8 @@ use crate::{FIRST_BYTES_MAX, Importer, Input, Takes, importers};
 /// Deepest folder that is walked below the one asked for.
 const FOLDER_DEPTH_MAX: usize = 32;
 /// Files that explain the data rather than being it.
-const SILENT_NAMES: [&str; 6] = ["license", "licence", "readme", "notice", "copying", "changelog"];
+const SILENT_NAMES: [&str; 7] =
+    ["license", "licence", "readme", "notice", "copying", "changelog", "truth"];
 
 /// What was found.
 #[derive(Default)]

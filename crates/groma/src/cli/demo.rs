@@ -70,6 +70,8 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     fork(&mut embedded)?;
     if args.folder.is_none() {
         compare(&mut embedded, groma.form)?;
+        remark("what one VLAN would join besides:");
+        output::print(&mut embedded, groma.form, ONE_VLAN, findings::CONCERNS)?;
     } else {
         look(&mut embedded, groma.form)?;
     }

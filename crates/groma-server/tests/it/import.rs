@@ -1,0 +1,56 @@
+//! Import through SQL: what it reports is there, twice is once, and bad input is a row.
+
+use std::fs;
+
+use crate::served::Served;
+
+const SPAN: &str = r#"[[
+  {"traceId":"000000000000000a","id":"000000000000000a","name":"get","timestamp":1,"duration":9,
+   "kind":"SERVER","localEndpoint":{"serviceName":"front","ipv4":"10.0.0.1"}},
+  {"traceId":"000000000000000a","id":"000000000000000b","parentId":"000000000000000a","name":"get",
+   "timestamp":2,"duration":5,"kind":"CLIENT","localEndpoint":{"serviceName":"front","ipv4":"10.0.0.1"},
+   "remoteEndpoint":{"serviceName":"back","ipv4":"10.0.0.2"}}
+]]"#;
+
+#[test]
+fn importing_twice_doubles_nothing() {
+    let served = Served::world();
+    let input = tempfile::TempDir::new().unwrap();
+    fs::write(input.path().join("service.farm.csv"), "id,balancing\nnew,nearest\nbad,sideways\n").unwrap();
+    fs::write(input.path().join("spans.json"), SPAN).unwrap();
+    fs::write(input.path().join("noise.bin"), [0, 159, 146, 150]).unwrap();
+    let import = format!("SELECT * FROM import('{}')", input.path().display());
+    served.run(async |served| {
+        let client = served.client("live").await;
+        let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            client.simple_query(&import).await.unwrap();
+            seen.push([
+                count("SELECT count(*) FROM service.farm").await,
+                count("SELECT count(*) FROM model.problems").await,
+                count("SELECT count(*) FROM model.segments").await,
+                count("SELECT \"count\" FROM trace.counts WHERE name = 'messages'").await,
+            ]);
+        }
+        assert_eq!(seen[0], seen[1]);
+        let [farms, problems, segments, messages] = seen[0];
+        assert_eq!(farms, 4);
+        assert!(problems >= 2, "{problems} problems: the bad value and the file nobody knows");
+        assert_eq!(segments, 1);
+        assert!(messages > 0);
+    });
+}
+
+#[test]
+fn a_path_that_is_not_there_is_an_error_that_names_it() {
+    let served = Served::world();
+    served.run(async |served| {
+        let client = served.client("live").await;
+        let error =
+            client.simple_query("SELECT * FROM import('/not/there')").await.map(drop).unwrap_err();
+        let refused = error.as_db_error().unwrap();
+        assert!(refused.message().contains("/not/there"), "{refused:?}");
+        assert_eq!(refused.code().code(), "58P01");
+    });
+}
