@@ -27,7 +27,6 @@ def run():
         CREATE OR REPLACE TEMP TABLE messages AS
         SELECT tree, message,
                any_value("transaction") AS transaction_id,
-               any_value(service) AS service,
                any_value(reply) AS reply,
                any_value(bytes) AS bytes,
                coalesce(min(process) FILTER (direction = 'send'), min(peer)) AS sender,
@@ -48,7 +47,6 @@ def run():
         CREATE OR REPLACE TEMP TABLE matrix AS
         SELECT CASE WHEN reply THEN receiver ELSE sender END AS caller,
                CASE WHEN reply THEN sender ELSE receiver END AS callee,
-               service,
                count(*) FILTER (NOT reply) AS requests,
                count(*) FILTER (reply) AS replies,
                sum(bytes) FILTER (NOT reply) AS request_bytes,

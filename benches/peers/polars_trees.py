@@ -15,12 +15,12 @@ folder = sys.argv[1]
 started = time.perf_counter()
 log = pl.scan_parquet(f"{folder}/*.parquet").with_columns(
     pl.col("direction").cast(pl.String) == "send",
-    pl.col("process", "peer", "service").cast(pl.String),
+    pl.col("process", "peer").cast(pl.String),
 )
 messages = (
     log.group_by("tree", "message")
     .agg(
-        pl.col("transaction", "service", "reply", "bytes").first(),
+        pl.col("transaction", "reply", "bytes").first(),
         pl.col("process").filter(pl.col("direction")).min().alias("sent_by"),
         pl.col("process").filter(~pl.col("direction")).min().alias("received_by"),
         pl.col("peer").min(),
@@ -54,7 +54,7 @@ matrix = (
         callee=pl.when(reply).then("sender").otherwise("receiver"),
         size=pl.col("bytes").cast(pl.UInt64),
     )
-    .group_by("caller", "callee", "service")
+    .group_by("caller", "callee")
     .agg(
         (~reply).sum().alias("requests"),
         reply.sum().alias("replies"),

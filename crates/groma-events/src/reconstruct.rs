@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use groma_model::Problem;
 use groma_trace::{
     BatchBuffers, Calls, Census, Counts, Fate, Grouping, MessageBatch, Part, Problems,
-    Reconstruction, Record, Sessions, Skew, Spanning, TreeBuilder, Trees, build_batch,
+    Reconstruction, Record, ServiceTable, Sessions, Skew, Spanning, TreeBuilder, Trees, build_batch,
     build_records, renumber, sessions_of, sorted_names, spread,
 };
 
@@ -29,7 +29,7 @@ pub struct ReconstructOptions<'o> {
     pub epochs: Vec<i64>,
     /// Threads; 0: as many as the machine runs at once.
     pub threads: usize,
-    /// Whether calls are kept for a replay: 24 bytes each.
+    /// Whether calls are kept for a replay: 20 bytes each.
     pub calls: KeepCalls,
     /// Most bytes for records of trees that span batches; more of them are read in several passes.
     pub spilled_bytes_max: usize,
@@ -138,7 +138,7 @@ struct Run<'r> {
     matrix: SharedMatrix,
     /// Parts by (pass, number of the batch or spill).
     parts: Mutex<Vec<((u32, u32), Trees, Calls)>>,
-    totals: Mutex<(Counts, Skew, Problems)>,
+    totals: Mutex<(Counts, Skew, Problems, ServiceTable)>,
     unreadable: Mutex<Vec<Problem>>,
     done: AtomicU64,
     total: AtomicU64,
@@ -303,6 +303,7 @@ impl<'r> Run<'r> {
             totals.0.add(&part.counts);
             totals.1.add_all(part.skew);
             totals.2.add_all(&part.problems);
+            totals.3.add_all(&part.services);
         }
         if part.trees.is_empty() {
             return;
@@ -326,7 +327,7 @@ impl<'r> Run<'r> {
         let trees = Trees::concat(trees);
         let sessions = self.sessions(&trees);
         let matrix = self.matrix.into_cells();
-        let (mut counts, skew, problems) = std::mem::take(&mut *lock(&self.totals));
+        let (mut counts, skew, problems, services) = std::mem::take(&mut *lock(&self.totals));
         counts.sessions = sessions.len() as u64;
         let (names, new) = sorted_names(self.names.into_names());
         let number = |name: u32| new.get(name as usize).copied().unwrap_or(name);
@@ -337,6 +338,7 @@ impl<'r> Run<'r> {
             sessions,
             matrix,
             calls,
+            services: services.into_cells(number),
             skew: skew.into_pairs(number),
             problems: problems.into_sorted(),
         };

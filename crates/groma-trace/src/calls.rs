@@ -9,8 +9,6 @@ pub struct Call {
     pub caller: u32,
     /// Name of who was asked.
     pub callee: u32,
-    /// What was asked for; [`MessageBatch::NAME_NONE`] if that is not known.
-    pub service: u32,
     /// Size of the request, or [`MessageBatch::BYTES_UNKNOWN`].
     pub request_bytes: u32,
     /// Size of the reply, or [`MessageBatch::BYTES_UNKNOWN`].
@@ -38,13 +36,13 @@ pub enum Seen {
 
 impl Call {
     /// A call of which `seen` was seen, with its sizes; it starts no tree and has no carrier yet.
-    pub fn new(caller: u32, callee: u32, service: u32, sizes: (u32, u32), seen: Seen) -> Call {
+    pub fn new(caller: u32, callee: u32, sizes: (u32, u32), seen: Seen) -> Call {
         let link = match seen {
             Seen::Both => 0,
             Seen::Request => LINK_NO_REPLY,
             Seen::Reply => LINK_NO_REQUEST,
         };
-        Call { caller, callee, service, request_bytes: sizes.0, reply_bytes: sizes.1, link }
+        Call { caller, callee, request_bytes: sizes.0, reply_bytes: sizes.1, link }
     }
 
     /// The same call, `distance` calls behind the call on whose behalf it is made (0: none).

@@ -19,6 +19,7 @@ mod message;
 mod outcome;
 mod record;
 pub mod replay;
+mod services;
 mod sessions;
 mod skew;
 mod tree;
@@ -34,6 +35,7 @@ pub use outcome::{
     Counts, ProblemKind, Problems, Reconstruction, Sessions, TraceProblem, Tree, Trees,
 };
 pub use record::Record;
+pub use services::{ServiceCell, ServiceTable};
 pub use sessions::{SessionTable, sessions_of};
 pub use skew::{Skew, SkewPair};
 pub use tree::{Part, TreeBuilder};

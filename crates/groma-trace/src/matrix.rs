@@ -1,9 +1,9 @@
-//! The traffic matrix: who asked whom for what, how often and how much.
+//! The traffic matrix: who asked whom, how often and how much.
 
 use crate::calls::{Call, Calls};
 use crate::group::spread;
 
-/// Traffic of one caller, callee and service in one epoch. All numbers are exact sums over
+/// Traffic of one caller and callee in one epoch. All numbers are exact sums over
 /// distinct messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct MatrixCell {
@@ -11,8 +11,6 @@ pub struct MatrixCell {
     pub caller: u32,
     /// Name of who was asked.
     pub callee: u32,
-    /// Name of what was asked for; [`crate::MessageBatch::NAME_NONE`] if that is not known.
-    pub service: u32,
     /// How many changes of the topology were before it.
     pub epoch: u32,
     /// Requests, from caller to callee.
@@ -32,7 +30,6 @@ impl MatrixCell {
         let mut cell = MatrixCell {
             caller: call.caller,
             callee: call.callee,
-            service: call.service,
             epoch,
             ..MatrixCell::default()
         };
@@ -54,10 +51,7 @@ impl MatrixCell {
     }
 
     fn is_of(&self, call: &Call, epoch: u32) -> bool {
-        self.caller == call.caller
-            && self.callee == call.callee
-            && self.service == call.service
-            && self.epoch == epoch
+        self.caller == call.caller && self.callee == call.callee && self.epoch == epoch
     }
 }
 
@@ -134,15 +128,14 @@ impl MatrixTable {
 
 /// Hash of the cell that a call belongs to.
 pub fn cell_hash(call: &Call, epoch: u32) -> u64 {
-    hash(call.caller, call.callee, call.service, epoch)
+    hash(call.caller, call.callee, epoch)
 }
 
 fn hash_of_cell(cell: &MatrixCell) -> u64 {
-    hash(cell.caller, cell.callee, cell.service, cell.epoch)
+    hash(cell.caller, cell.callee, cell.epoch)
 }
 
-fn hash(caller: u32, callee: u32, service: u32, epoch: u32) -> u64 {
+fn hash(caller: u32, callee: u32, epoch: u32) -> u64 {
     let parties = u64::from(caller) << 32 | u64::from(callee);
-    let rest = u64::from(service) << 32 | u64::from(epoch);
-    spread(spread(parties).wrapping_add(rest.wrapping_mul(0xD6E8_FEB8_6659_FD93)))
+    spread(parties ^ u64::from(epoch).wrapping_mul(0xD6E8_FEB8_6659_FD93))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::calls::Calls;
 use crate::matrix::MatrixCell;
+use crate::services::ServiceCell;
 use crate::skew::SkewPair;
 
 /// All that hangs together in a log. Names are numbers into `names`.
@@ -20,6 +21,8 @@ pub struct Reconstruction {
     pub sessions: Sessions,
     /// The traffic matrix, in no particular order. Work inside one process is not in it.
     pub matrix: Vec<MatrixCell>,
+    /// Traffic by what was asked for, sorted. Work inside one process is not in it.
+    pub services: Vec<ServiceCell>,
     /// The calls in causal order, whole trees in each part. Empty if they were not asked for.
     pub calls: Vec<Calls>,
     /// Offsets between the clocks of processes, sorted by names.

@@ -8,6 +8,7 @@ use crate::MessageBatch;
 use crate::calls::Calls;
 use crate::outcome::{Counts, ProblemKind, Problems, Tree, Trees};
 use crate::record::Record;
+use crate::services::ServiceTable;
 use crate::skew::Skew;
 
 mod calls;
@@ -23,6 +24,8 @@ pub struct Part {
     pub trees: Trees,
     /// Calls, tree by tree.
     pub calls: Calls,
+    /// Traffic by service.
+    pub services: ServiceTable,
     /// Clock skew.
     pub skew: Skew,
     /// What was wrong.

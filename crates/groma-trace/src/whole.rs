@@ -52,6 +52,7 @@ pub fn reconstruct(batches: &[MessageBatch], epochs: &[i64]) -> Reconstruction {
     let (names, new) = sorted_names(all.names);
     whole.names = names;
     whole.skew = part.skew.into_pairs(|name| renumbered(&new, name));
+    whole.services = part.services.into_cells(|name| renumbered(&new, name));
     renumber(&new, &mut whole.matrix, &mut whole.calls, &mut whole.trees);
     whole
 }
@@ -155,7 +156,6 @@ pub fn renumber(new: &[u32], matrix: &mut [MatrixCell], calls: &mut [Calls], tre
     for call in calls.iter_mut().flat_map(|part| &mut part.calls) {
         call.caller = renumbered(new, call.caller);
         call.callee = renumbered(new, call.callee);
-        call.service = renumbered(new, call.service);
     }
     for service in &mut trees.service {
         *service = renumbered(new, *service);
@@ -165,5 +165,4 @@ pub fn renumber(new: &[u32], matrix: &mut [MatrixCell], calls: &mut [Calls], tre
 fn renumber_cell(new: &[u32], cell: &mut MatrixCell) {
     cell.caller = renumbered(new, cell.caller);
     cell.callee = renumbered(new, cell.callee);
-    cell.service = renumbered(new, cell.service);
 }

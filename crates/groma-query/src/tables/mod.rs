@@ -11,6 +11,7 @@ mod facts;
 mod kinds;
 mod problems;
 mod segments;
+mod services;
 mod sessions;
 mod skew;
 mod sources;
@@ -46,6 +47,7 @@ pub(crate) static ALL: &[&Table] = &[
     &sessions::TABLE,
     &distributions::TABLE,
     &skew::TABLE,
+    &services::TABLE,
     &traffic_matrix::TABLE,
     &traffic_crossing::TABLE,
     &traffic_reasons::TABLE,

@@ -13,7 +13,6 @@ pub(super) static TABLE: Table = Table {
         column("caller_group", Type::Text, "The caller's farm or service."),
         column("callee_group", Type::Text, "The callee's farm or service."),
         column("hop_kind", Type::Text, "What the two are: CLIENT->ESB, ESB->APP, ESB->ESB, ..."),
-        column("service", Type::Text, "What was asked for; NULL: not known."),
         column("class", Type::Text, "LOCAL, CROSSING, UNPLACED, AMBIGUOUS, EXTERNAL or UNROUTED."),
         column(
             "reason",
@@ -49,7 +48,6 @@ pub(super) static TABLE: Table = Table {
     ],
     rows: |view, sheet| {
         let traffic = view.traffic();
-        let names = &view.events().reconstruction.names;
         let mut reach: Vec<Reach<'_>> =
             traffic.epochs.iter().map(|epoch| Reach::new(&epoch.network)).collect();
         for flow in &traffic.flows {
@@ -65,7 +63,6 @@ pub(super) static TABLE: Table = Table {
                 Cell::Text(&caller.label),
                 Cell::Text(&callee.label),
                 Cell::Text(traffic.hop_kind(flow)),
-                names.get(cell.service as usize).map_or(Cell::Null, |name| Cell::Text(name)),
                 Cell::Text(verdict.class.name()),
                 verdict.reason.map_or(Cell::Null, |reason| Cell::Text(reason.name())),
                 verdict.cause.map_or(Cell::Null, |cause| Cell::Text(cause.name())),

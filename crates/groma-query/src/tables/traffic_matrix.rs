@@ -1,16 +1,15 @@
-//! Who asked whom for what, how often and how much.
+//! Who asked whom, how often and how much.
 
 use crate::table::{Cell, Table, Type, column};
 
 pub(super) static TABLE: Table = Table {
     schema: "traffic",
     name: "matrix",
-    doc: "Who asked whom for what, how often and how much; each message counted once.",
+    doc: "Who asked whom, how often and how much; each message counted once.",
     columns: &[
         column("caller", Type::Text, "Who asked."),
         column("callee", Type::Text, "Who was asked."),
         column("hop_kind", Type::Text, "What the two are: CLIENT->ESB, ESB->APP, ESB->ESB, ..."),
-        column("service", Type::Text, "What was asked for; NULL: not known."),
         column("requests", Type::Integer, "Messages from caller to callee."),
         column("replies", Type::Integer, "Messages from callee to caller."),
         column("request_bytes", Type::Integer, "Bytes of the requests whose size is known."),
@@ -20,14 +19,12 @@ pub(super) static TABLE: Table = Table {
     ],
     rows: |view, sheet| {
         let traffic = view.traffic();
-        let names = &view.events().reconstruction.names;
         traffic.flows.iter().try_for_each(|flow| {
             let cell = &flow.cell;
             sheet.push([
                 Cell::Text(&traffic.party(cell.caller).name),
                 Cell::Text(&traffic.party(cell.callee).name),
                 Cell::Text(traffic.hop_kind(flow)),
-                names.get(cell.service as usize).map_or(Cell::Null, |name| Cell::Text(name)),
                 Cell::Integer(cell.requests as i64),
                 Cell::Integer(cell.replies as i64),
                 Cell::Integer(cell.request_bytes as i64),

@@ -116,7 +116,8 @@ impl TreeBuilder {
             let open = self.pairing.open[next];
             let at = self.pairing.callees.len() as u32;
             let distance = self.carrier(transaction, start, open.caller).map_or(0, |to| at - to);
-            let (call, epoch) = self.call(&open);
+            let (call, service, epoch) = self.call(&open);
+            part.services.add(service, &call);
             let call = call.carried_by(distance as usize);
             part.calls.push(if at == 0 { call.starting_a_tree() } else { call }, epoch);
             self.pairing.callees.push(open.callee);
@@ -146,7 +147,8 @@ impl TreeBuilder {
         None
     }
 
-    fn call(&self, open: &Open) -> (Call, u16) {
+    /// A call, what it asked for, and its epoch.
+    fn call(&self, open: &Open) -> (Call, u32, u16) {
         let request = self.messages.get(open.request as usize);
         let reply = self.messages.get(open.reply as usize);
         let bytes = |message: Option<&Message>| {
@@ -169,8 +171,8 @@ impl TreeBuilder {
             .find(|time| *time != TIME_UNKNOWN);
         let service = service.unwrap_or(MessageBatch::NAME_NONE);
         let sizes = (bytes(request), bytes(reply));
-        let call = Call::new(open.caller, open.callee, service, sizes, seen);
-        (call, time.map_or(0, |time| self.epoch_of(time)))
+        let call = Call::new(open.caller, open.callee, sizes, seen);
+        (call, service, time.map_or(0, |time| self.epoch_of(time)))
     }
 }
 

@@ -23,8 +23,10 @@ struct Answer {
     trees: BTreeMap<u64, (u64, i64, i64, i64, u32, u32, u32)>,
     /// By id: trees, start, end.
     sessions: BTreeMap<u64, (u32, i64, i64)>,
-    /// By caller, callee, service: requests, replies, their bytes, unknown sizes.
-    matrix: BTreeMap<(String, String, String), (u64, u64, u64, u64, u64)>,
+    /// By caller and callee: requests, replies, their bytes, unknown sizes.
+    matrix: BTreeMap<(String, String), (u64, u64, u64, u64, u64)>,
+    /// By service: requests, replies, bytes, unknown sizes.
+    services: BTreeMap<String, (u64, u64, u64, u64)>,
 }
 
 const UNKNOWN: i64 = MessageBatch::TIME_UNKNOWN;
@@ -59,7 +61,11 @@ fn naive(records: &[MessageRecord]) -> Answer {
             let reply = one.reply || !flagged && answers;
             let service = one.service.as_deref().unwrap_or("").to_owned();
             let (caller, callee) = if reply { (receiver, sender) } else { (sender, receiver) };
-            let cell = answer.matrix.entry((caller, callee, service)).or_default();
+            let sum = answer.services.entry(service).or_default();
+            *(if reply { &mut sum.1 } else { &mut sum.0 }) += 1;
+            sum.2 += one.bytes.unwrap_or(0);
+            sum.3 += u64::from(one.bytes.is_none());
+            let cell = answer.matrix.entry((caller, callee)).or_default();
             let (count, bytes) =
                 if reply { (&mut cell.1, &mut cell.3) } else { (&mut cell.0, &mut cell.2) };
             *count += 1;
@@ -163,8 +169,11 @@ fn answer_of(whole: &Reconstruction) -> Answer {
     });
     let matrix = whole.matrix.iter().map(|cell| {
         let bytes = (cell.request_bytes, cell.reply_bytes, cell.unknown_size);
-        let key = (name(cell.caller), name(cell.callee), name(cell.service));
+        let key = (name(cell.caller), name(cell.callee));
         (key, (cell.requests, cell.replies, bytes.0, bytes.1, bytes.2))
+    });
+    let services = whole.services.iter().map(|cell| {
+        (name(cell.service), (cell.requests, cell.replies, cell.bytes, cell.unknown_size))
     });
     Answer {
         messages: counts.messages,
@@ -179,6 +188,7 @@ fn answer_of(whole: &Reconstruction) -> Answer {
         trees: trees.collect(),
         sessions: sessions.collect(),
         matrix: matrix.collect(),
+        services: services.collect(),
     }
 }
 

@@ -31,7 +31,7 @@ fn run(calls: Vec<Call>, choice: Choice, following: Following) -> (Vec<MatrixCel
 }
 
 fn call(caller: u32, callee: u32) -> Call {
-    Call::new(caller, callee, 0, (10, 20), Seen::Both)
+    Call::new(caller, callee, (10, 20), Seen::Both)
 }
 
 const NEAREST: Choice = Choice::Nearest { headroom: None };

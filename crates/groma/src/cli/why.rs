@@ -42,9 +42,13 @@ fn statement(args: &Args) -> String {
     let of_app = args.app.as_ref().map(|name| {
         let among = |kind| format!("(SELECT id FROM {kind} WHERE application = {})", literal(name));
         let (services, farms) = (among("service.service"), among("service.farm"));
-        format!("(service IN {services} OR callee_group IN {farms} OR caller_group IN {farms})")
+        let of = |group| format!("{group} IN {services} OR {group} IN {farms}");
+        format!("({} OR {})", of("caller_group"), of("callee_group"))
     });
-    let of_service = args.service.as_ref().map(|name| format!("service = {}", literal(name)));
+    let of_service = args.service.as_ref().map(|name| {
+        let name = literal(name);
+        format!("(caller_group = {name} OR callee_group = {name})")
+    });
     let filters: Vec<String> = of_app.into_iter().chain(of_service).collect();
     if filters.is_empty() {
         return "SELECT * FROM traffic.reasons ORDER BY hop_kind, bytes DESC".into();
@@ -86,7 +90,7 @@ mod tests {
     fn filters_are_joined_and_quoted() {
         let sql = statement(&args(Some("o'brien"), Some("s1")));
         assert!(sql.contains("application = 'o''brien')"), "{sql}");
-        assert!(sql.contains(" AND service = 's1' GROUP BY"), "{sql}");
+        assert!(sql.contains(" AND (caller_group = 's1' OR callee_group = 's1') GROUP BY"), "{sql}");
     }
 
     #[test]
