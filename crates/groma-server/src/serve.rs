@@ -103,9 +103,7 @@ impl Server {
             address,
             door: Arc::new(door),
             engine_threads,
-            sockets: Arc::new(Semaphore::new(
-                config.connections_max + SOCKETS_WITHOUT_SESSION_MAX,
-            )),
+            sockets: Arc::new(Semaphore::new(config.connections_max + SOCKETS_WITHOUT_SESSION_MAX)),
             _beacon: beacon,
         })
     }

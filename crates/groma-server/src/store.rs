@@ -87,8 +87,8 @@ impl Store {
             StoreError::Journal(JournalError::InUse { .. }) => in_use(folder),
             source => OpenError::Store { folder: folder.to_owned(), source },
         };
-        let journal = RedbJournal::open(&folder.join(JOURNAL_FILE))
-            .map_err(|error| refused(error.into()))?;
+        let journal =
+            RedbJournal::open(&folder.join(JOURNAL_FILE)).map_err(|error| refused(error.into()))?;
         let repaired = journal.repair_report().map(|report| report.to_string());
         let world = World::open(Schema::builtin(), Box::new(journal)).map_err(refused)?;
         sweep(&segments_folder, &world);

@@ -21,12 +21,7 @@ pub(crate) enum Form {
 }
 
 /// Asks, prints what is answered, and returns how many rows there were.
-pub(crate) fn print(
-    ask: &mut dyn Ask,
-    form: Form,
-    database: &str,
-    sql: &str,
-) -> Result<u64> {
+pub(crate) fn print(ask: &mut dyn Ask, form: Form, database: &str, sql: &str) -> Result<u64> {
     let mut printer = Printer { form, columns: Vec::new(), table: None, rows: 0 };
     let stdout = io::stdout();
     let mut out = io::BufWriter::new(stdout.lock());

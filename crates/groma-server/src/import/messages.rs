@@ -148,7 +148,8 @@ impl Messages {
 
     /// Copies a file that is a segment already; `None`: it is some other Parquet.
     fn copy(&self, path: &Path) -> Result<Option<Segment>, QueryError> {
-        let Some(reader) = SegmentReader::open(path).ok().filter(SegmentReader::is_as_written) else {
+        let Some(reader) = SegmentReader::open(path).ok().filter(SegmentReader::is_as_written)
+        else {
             return Ok(None);
         };
         let file = format!("{}-00000.parquet", self.stem);
@@ -211,6 +212,8 @@ fn copy_durably(from: &Path, folder: &Path, name: &str) -> io::Result<u64> {
 fn cannot_write(error: EventsError) -> QueryError {
     let reason = std::error::Error::source(&error).map(|source| format!(": {source}"));
     QueryError::new(QueryError::IO, format!("{error}{}", reason.unwrap_or_default())).with_hint(
-        error.hint().unwrap_or("Check free space and permissions of the data folder, then try again."),
+        error
+            .hint()
+            .unwrap_or("Check free space and permissions of the data folder, then try again."),
     )
 }

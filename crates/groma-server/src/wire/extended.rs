@@ -13,9 +13,7 @@ use pgwire::api::query::{ExtendedQueryHandler, send_partial_query_response};
 use pgwire::api::results::{FieldInfo, Response, Tag};
 use pgwire::api::stmt::QueryParser;
 use pgwire::api::store::{Entry, PortalStore};
-use pgwire::api::{
-    ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState, Type,
-};
+use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState, Type};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::extendedquery::{Bind, BindComplete, Execute};
@@ -182,18 +180,17 @@ where
     let mut state = state.lock().await;
     if matches!(*state, PortalExecutionState::Initial) {
         let status = client.transaction_status();
-        let (tag, status) = match ExtendedQueryHandler::do_query(door, client, portal, rows_max)
-            .await?
-        {
-            Response::Query(rows) => {
-                *state = PortalExecutionState::Suspended(rows);
-                return send_rows(client, &mut state, rows_max).await;
-            }
-            Response::TransactionStart(tag) => (tag, status.to_in_transaction_state()),
-            Response::TransactionEnd(tag) => (tag, status.to_idle_state()),
-            Response::Execution(tag) => (tag, status),
-            _ => return Err(super::error::internal()), // we make no other
-        };
+        let (tag, status) =
+            match ExtendedQueryHandler::do_query(door, client, portal, rows_max).await? {
+                Response::Query(rows) => {
+                    *state = PortalExecutionState::Suspended(rows);
+                    return send_rows(client, &mut state, rows_max).await;
+                }
+                Response::TransactionStart(tag) => (tag, status.to_in_transaction_state()),
+                Response::TransactionEnd(tag) => (tag, status.to_idle_state()),
+                Response::Execution(tag) => (tag, status),
+                _ => return Err(super::error::internal()), // we make no other
+            };
         *state = PortalExecutionState::Finished;
         client.set_transaction_status(status);
         return complete(client, tag).await;
@@ -237,7 +234,9 @@ fn check_counts(message: &Bind, prepared: &Prepared) -> PgWireResult<()> {
     if given != wanted {
         return Err(refused(
             "08P01",
-            format!("bind message supplies {given} parameters, but the statement requires {wanted}"),
+            format!(
+                "bind message supplies {given} parameters, but the statement requires {wanted}"
+            ),
         ));
     }
     let columns = prepared.schema().map_or(0, |schema| schema.fields().len());

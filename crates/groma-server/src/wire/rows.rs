@@ -90,9 +90,8 @@ pub fn text_rows(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<TextRo
     let refused = |error: pgwire::error::PgWireError| {
         QueryError::new("0A000", format!("a value cannot be shown as text: {error}"))
     };
-    let fields = Arc::new(
-        arrow_schema_to_pg_fields(schema, &Format::UnifiedText, None).map_err(refused)?,
-    );
+    let fields =
+        Arc::new(arrow_schema_to_pg_fields(schema, &Format::UnifiedText, None).map_err(refused)?);
     let columns = (fields.iter())
         .map(|field| (field.name().to_owned(), field.datatype().name().to_owned()))
         .collect();

@@ -33,8 +33,7 @@ impl SimpleQueryHandler for Door {
         refuse_in_failed_transaction(client.transaction_status(), sql)?;
         let limits = connection.begin();
         let (session, sql) = (Arc::clone(&connection.session), sql.to_owned());
-        let outcomes =
-            connection.work(&limits, async move { session.execute(&sql).await }).await?;
+        let outcomes = connection.work(&limits, async move { session.execute(&sql).await }).await?;
         let mut responses = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             let format = Format::UnifiedText;
@@ -75,7 +74,9 @@ where
         }
         "ROLLBACK" => {
             if connection.end_transaction() {
-                client.feed(PgWireBackendMessage::NoticeResponse(nothing_taken_back().into())).await?;
+                client
+                    .feed(PgWireBackendMessage::NoticeResponse(nothing_taken_back().into()))
+                    .await?;
             }
             Response::TransactionEnd(wire_tag)
         }

@@ -81,8 +81,7 @@ impl Door {
         let named = |key| client.metadata().get(key).map(String::as_str).filter(|v| !v.is_empty());
         let database = named(METADATA_DATABASE).unwrap_or(DEFAULT_DATABASE);
         let user = named(METADATA_USER).unwrap_or("groma");
-        let session =
-            self.engine.session(database, user).map_err(|error| to_wire_fatal(&error))?;
+        let session = self.engine.session(database, user).map_err(|error| to_wire_fatal(&error))?;
         apply_settings(&session, startup).await?;
         Ok(Connection::new(session, self.engine_threads.clone(), place))
     }

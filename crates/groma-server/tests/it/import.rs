@@ -16,7 +16,8 @@ const SPAN: &str = r#"[[
 fn importing_twice_doubles_nothing() {
     let served = Served::world();
     let input = tempfile::TempDir::new().unwrap();
-    fs::write(input.path().join("service.farm.csv"), "id,balancing\nnew,nearest\nbad,sideways\n").unwrap();
+    fs::write(input.path().join("service.farm.csv"), "id,balancing\nnew,nearest\nbad,sideways\n")
+        .unwrap();
     fs::write(input.path().join("spans.json"), SPAN).unwrap();
     fs::write(input.path().join("noise.bin"), [0, 159, 146, 150]).unwrap();
     let import = format!("SELECT * FROM import('{}')", input.path().display());

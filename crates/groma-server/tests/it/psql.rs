@@ -28,7 +28,8 @@ fn psql(served: &Served, database: &str, commands: &[&str]) -> Option<String> {
 #[test]
 fn the_backslash_commands_list_databases_schemas_and_tables() {
     let served = Served::world();
-    let Some(databases) = psql(&served, "live", &["CREATE DATABASE one TEMPLATE live", "\\l"]) else {
+    let Some(databases) = psql(&served, "live", &["CREATE DATABASE one TEMPLATE live", "\\l"])
+    else {
         return;
     };
     for name in ["live|", "one|"] {

@@ -58,10 +58,8 @@ impl Served {
     }
 
     pub(crate) async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
-        let config = format!(
-            "host=127.0.0.1 port={} user=tester dbname={database}",
-            self.address.port()
-        );
+        let config =
+            format!("host=127.0.0.1 port={} user=tester dbname={database}", self.address.port());
         let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
         tokio::spawn(connection);
         Ok(client)

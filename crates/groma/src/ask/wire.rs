@@ -70,9 +70,7 @@ impl Ask for Wire {
             };
             let messages = client.simple_query_raw(sql).await.map_err(|error| refusal(&error))?;
             pin_mut!(messages);
-            while let Some(message) =
-                messages.try_next().await.map_err(|error| refusal(&error))?
-            {
+            while let Some(message) = messages.try_next().await.map_err(|error| refusal(&error))? {
                 hear(heard(message, &types))?;
             }
             Ok(())

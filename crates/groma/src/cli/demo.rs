@@ -45,8 +45,16 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
         return explain(args);
     }
     if let Some(Running { pid, address }) = Running::find(&store) {
-        let hint = Some(format!("Ask it: psql -h {} -p {} -d live; or stop it.", address.ip(), address.port()));
-        return Err(Refusal::new(format!("a demo is being served at {address} (process {pid})"), hint).into());
+        let hint = Some(format!(
+            "Ask it: psql -h {} -p {} -d live; or stop it.",
+            address.ip(),
+            address.port()
+        ));
+        return Err(Refusal::new(
+            format!("a demo is being served at {address} (process {pid})"),
+            hint,
+        )
+        .into());
     }
     for part in ["store", "generated", "figures"] {
         clear(&home.join(part))?;
@@ -76,9 +84,7 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
         look(&mut embedded, groma.form)?;
     }
     let pictures = home.join("figures");
-    step("drew the figures", || {
-        figures::write(&mut embedded, "live", Some(NEAREST), &pictures)
-    })?;
+    step("drew the figures", || figures::write(&mut embedded, "live", Some(NEAREST), &pictures))?;
     remark(&format!("  {}", pictures.display()));
     if args.no_serve {
         return Ok(Answered::Well);
@@ -126,9 +132,7 @@ fn compare(ask: &mut dyn Ask, form: Form) -> Result<()> {
     })?;
     let columns = findings::columns();
     match form {
-        Form::Json => rows
-            .into_iter()
-            .try_for_each(|row| say(&output::json_row(&columns, row))),
+        Form::Json => rows.into_iter().try_for_each(|row| say(&output::json_row(&columns, row))),
         Form::Table => {
             let mut table = output::table_of(&columns);
             for row in rows {

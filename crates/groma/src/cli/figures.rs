@@ -9,9 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Answered, Groma, InDatabase, say};
 use crate::ask::{self, Ask, Rows};
-use crate::figure::{
-    Axis, Bar, BarScale, Bars, Cdf, Cell, Figure, HeatMaps, Matrix, Series, Unit,
-};
+use crate::figure::{Axis, Bar, BarScale, Bars, Cdf, Cell, Figure, HeatMaps, Matrix, Series, Unit};
 
 /// How long trees last, and how long they are silent: Figure 1.
 const DISTRIBUTIONS: &str = "SELECT distribution, value, share FROM trace.distributions \
@@ -30,7 +28,9 @@ const BUSES: &str = "SELECT caller AS source, caller_group AS source_group, \
 
 /// Write the figures (distributions, reasons, heat maps) as SVG and PNG
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SQL: trace.distributions, traffic.reasons, traffic.heatmap and traffic.crossing")]
+#[command(
+    after_help = "SQL: trace.distributions, traffic.reasons, traffic.heatmap and traffic.crossing"
+)]
 pub(super) struct Args {
     /// Folder to write to; made if it is not there
     out: PathBuf,
@@ -43,7 +43,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     if groma.explain_sql {
-        [DISTRIBUTIONS, REASONS, GROUPS, BUSES].iter().try_for_each(|sql| say(&format!("{sql};")))?;
+        [DISTRIBUTIONS, REASONS, GROUPS, BUSES]
+            .iter()
+            .try_for_each(|sql| say(&format!("{sql};")))?;
         return Ok(Answered::Well);
     }
     let mut ask = groma.open()?;

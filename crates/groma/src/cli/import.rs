@@ -28,8 +28,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
-    let statements =
-        args.paths.iter().map(|path| statement(path, args.source.as_deref())).collect::<Result<Vec<_>>>()?;
+    let statements = args
+        .paths
+        .iter()
+        .map(|path| statement(path, args.source.as_deref()))
+        .collect::<Result<Vec<_>>>()?;
     if groma.explain_sql {
         statements.iter().try_for_each(|sql| say(&format!("{sql};")))?;
         return Ok(Answered::Well);

@@ -17,8 +17,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
-    let filter =
-        args.source.as_ref().map_or(String::new(), |name| format!(" WHERE source = {}", literal(name)));
-    let rows = groma.print(&args.within.database, &format!("SELECT * FROM model.problems{filter}"))?;
+    let filter = args
+        .source
+        .as_ref()
+        .map_or(String::new(), |name| format!(" WHERE source = {}", literal(name)));
+    let rows =
+        groma.print(&args.within.database, &format!("SELECT * FROM model.problems{filter}"))?;
     Ok(Answered::wrong_if(rows > 0))
 }

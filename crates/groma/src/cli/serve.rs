@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use groma_server::{
-    CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, Server, Store, StoreOptions,
-};
+use groma_server::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, Server, Store, StoreOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Answered, Groma, remark, say};
@@ -86,7 +84,8 @@ fn read_size(text: &str) -> Result<usize, String> {
         "gib" => 1 << 30,
         other => return Err(format!("\"{other}\" is not a unit such as MiB or GiB")),
     };
-    let count: usize = digits.trim().parse().map_err(|_| "it is not a size such as 2GiB".to_owned())?;
+    let count: usize =
+        digits.trim().parse().map_err(|_| "it is not a size such as 2GiB".to_owned())?;
     count.checked_mul(unit).ok_or_else(|| "it is too large".to_owned())
 }
 

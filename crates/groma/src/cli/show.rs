@@ -7,7 +7,9 @@ use crate::ask::{Refusal, identifier, literal};
 
 /// Show what the model holds: its kinds, a table, or one entity with who said what of it
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SQL: SELECT * FROM <kind or table>; of one entity: SELECT * FROM model.facts")]
+#[command(
+    after_help = "SQL: SELECT * FROM <kind or table>; of one entity: SELECT * FROM model.facts"
+)]
 pub(super) struct Args {
     /// A kind such as network.port, or any other table such as traffic.reasons
     #[arg(value_name = "KIND|TABLE")]
@@ -39,7 +41,9 @@ fn statement(args: &Args) -> String {
     let limit = args.limit;
     match (&args.table, &args.id) {
         (None, _) => {
-            format!("SELECT name, entities, doc FROM model.kinds WHERE entities > 0 ORDER BY name LIMIT {limit}")
+            format!(
+                "SELECT name, entities, doc FROM model.kinds WHERE entities > 0 ORDER BY name LIMIT {limit}"
+            )
         }
         (Some(table), None) => format!("SELECT * FROM {} LIMIT {limit}", qualified(table)),
         (Some(kind), Some(id)) => format!(

@@ -10,8 +10,10 @@ use crate::output::{self, Form};
 
 /// Ask in SQL: one query, or without one a statement after the other from stdin
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A statement from stdin ends with a semicolon at the end of a line. On a terminal \
-    psql offers more: `groma serve`, then `psql -h 127.0.0.1 -p 5433 -d live`.")]
+#[command(
+    after_help = "A statement from stdin ends with a semicolon at the end of a line. On a terminal \
+    psql offers more: `groma serve`, then `psql -h 127.0.0.1 -p 5433 -d live`."
+)]
 pub(super) struct Args {
     /// The statement; several with semicolons between
     query: Option<String>,

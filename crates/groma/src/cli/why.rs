@@ -11,8 +11,10 @@ use crate::ask::literal;
 /// one was eligible. VLAN: the ends are near, in different VLANs. LB|VLAN: either remedy suffices; LB&VLAN:
 /// only both. PLACEMENT: no eligible member is near. PINNED: only this one was eligible, and it is far.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SQL: SELECT * FROM traffic.reasons; of two ends: SELECT * FROM explain_crossing('a', 'b'); \
-    with a filter: SELECT ... FROM traffic.crossing")]
+#[command(
+    after_help = "SQL: SELECT * FROM traffic.reasons; of two ends: SELECT * FROM explain_crossing('a', 'b'); \
+    with a filter: SELECT ... FROM traffic.crossing"
+)]
 pub(super) struct Args {
     /// Only one message: who asks
     #[arg(requires = "callee", conflicts_with_all = ["app", "service"])]
@@ -90,7 +92,10 @@ mod tests {
     fn filters_are_joined_and_quoted() {
         let sql = statement(&args(Some("o'brien"), Some("s1")));
         assert!(sql.contains("application = 'o''brien')"), "{sql}");
-        assert!(sql.contains(" AND (caller_group = 's1' OR callee_group = 's1') GROUP BY"), "{sql}");
+        assert!(
+            sql.contains(" AND (caller_group = 's1' OR callee_group = 's1') GROUP BY"),
+            "{sql}"
+        );
     }
 
     #[test]

@@ -81,7 +81,9 @@ fn a_full_disk_is_an_error_and_the_store_opens_again() {
         eprintln!("skipped: no right to mount a tmpfs");
         return;
     }
-    let rows: String = (0..60_000).map(|n| format!("farm-{n},round_robin\n")).collect();
+    // Names that do not compress: more of them than the disk has room for.
+    let name = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let rows: String = (1..250_000).map(|n| format!("{:016x},round_robin\n", name(n))).collect();
     let farms = groma.file("service.farm.csv", &format!("id,balancing\n{rows}"));
     let data = disk.join("data").display().to_string();
     let on_disk = |arguments: &[&str]| -> Called {

@@ -11,8 +11,20 @@ fn the_first_help_lists_all_verbs() {
 fn every_verb_says_what_it_does_and_its_sql() {
     let groma = Groma::new();
     let verbs = [
-        "import", "show", "sql", "path", "why", "fork", "diff", "drop", "databases", "problems", "figures",
-        "generate", "demo", "serve",
+        "import",
+        "show",
+        "sql",
+        "path",
+        "why",
+        "fork",
+        "diff",
+        "drop",
+        "databases",
+        "problems",
+        "figures",
+        "generate",
+        "demo",
+        "serve",
     ];
     let pages: Vec<String> = verbs.iter().map(|verb| groma.ask(&[verb, "--help"])).collect();
     insta::assert_snapshot!(pages.join("\n----\n\n"));

@@ -67,7 +67,11 @@ fn problems_make_the_exit_code_1() {
 fn a_server_answers_in_place_of_the_store_with_the_same_words() {
     let groma = with_farms();
     let questions: [&[&str]; 3] = [
-        &["sql", "--json", "SELECT id, balancing, 1.5 AS half, 7 AS n, true AS t, NULL AS u FROM service.farm ORDER BY id"],
+        &[
+            "sql",
+            "--json",
+            "SELECT id, balancing, 1.5 AS half, 7 AS n, true AS t, NULL AS u FROM service.farm ORDER BY id",
+        ],
         &["show", "service.farm"],
         &["sql", "SELECT count(*) AS farms FROM service.farm"],
     ];
@@ -95,7 +99,8 @@ fn a_signal_stops_the_server_well() {
 #[test]
 fn a_script_from_stdin_is_answered_line_by_line_up_to_the_first_error() {
     let groma = with_farms();
-    let script = groma.file("script.sql", "SELECT count(*) AS n\nFROM service.farm;\nSELEC;\nSELECT 2 AS m;\n");
+    let script = groma
+        .file("script.sql", "SELECT count(*) AS n\nFROM service.farm;\nSELEC;\nSELECT 2 AS m;\n");
     let called = groma
         .command(&["--json", "sql"])
         .stdin(std::fs::File::open(script).unwrap())

@@ -49,9 +49,9 @@ macro_rules! count {
 macro_rules! reason {
     ($reason:literal) => {
         concat!(
-            "SELECT sum(hop_bytes) FILTER (WHERE reason = '",
+            "SELECT sum(bytes) FILTER (WHERE reason = '",
             $reason,
-            "') / sum(hop_bytes) FROM traffic.reasons \
+            "') / CAST(sum(bytes) AS DOUBLE) FROM traffic.reasons \
              WHERE hop_kind IN ('ESB->APP', 'APP->ESB') AND class = 'CROSSING'"
         )
     };
@@ -98,7 +98,7 @@ pub(super) const FINDINGS: &[Finding] = &[
         what: "ESB-APP traffic that crosses the distribution layer",
         paper: ".994 (10.25 of 10.31 TB)",
         form: As::Ratio,
-        sql: "SELECT sum(hop_bytes) FILTER (WHERE class = 'CROSSING') / sum(hop_bytes) \
+        sql: "SELECT sum(bytes) FILTER (WHERE class = 'CROSSING') / CAST(sum(bytes) AS DOUBLE) \
               FROM traffic.reasons WHERE hop_kind IN ('ESB->APP', 'APP->ESB')",
     },
     Finding {
@@ -107,8 +107,18 @@ pub(super) const FINDINGS: &[Finding] = &[
         form: As::Ratio,
         sql: reason!("LB&VLAN"),
     },
-    Finding { what: "of it because of VLANs alone", paper: "", form: As::Ratio, sql: reason!("VLAN") },
-    Finding { what: "of it because of the balancer alone", paper: "", form: As::Ratio, sql: reason!("LB") },
+    Finding {
+        what: "of it because of VLANs alone",
+        paper: "",
+        form: As::Ratio,
+        sql: reason!("VLAN"),
+    },
+    Finding {
+        what: "of it because of the balancer alone",
+        paper: "",
+        form: As::Ratio,
+        sql: reason!("LB"),
+    },
     Finding {
         what: "of it because no replica is near",
         paper: "",
@@ -119,17 +129,17 @@ pub(super) const FINDINGS: &[Finding] = &[
         what: "ESB-ESB traffic localised by choosing the nearest bus",
         paper: ".267 (almost 1 of 3.75 TB)",
         form: As::Ratio,
-        sql: "SELECT 1 - CAST((SELECT sum(hop_bytes) FROM nearest_esb.traffic.reasons \
-              WHERE hop_kind = 'ESB->ESB' AND class = 'CROSSING') AS DOUBLE) / (SELECT sum(hop_bytes) \
+        sql: "SELECT 1 - CAST((SELECT sum(bytes) FROM nearest_esb.traffic.reasons \
+              WHERE hop_kind = 'ESB->ESB' AND class = 'CROSSING') AS DOUBLE) / (SELECT sum(bytes) \
               FROM live.traffic.reasons WHERE hop_kind = 'ESB->ESB' AND class = 'CROSSING')",
     },
     Finding {
         what: "ESB-APP traffic that still crosses with one VLAN",
         paper: ".042 (.43 of 10.25 TB)",
         form: As::Ratio,
-        sql: "SELECT CAST((SELECT sum(hop_bytes) FROM one_vlan.traffic.reasons \
+        sql: "SELECT CAST((SELECT sum(bytes) FROM one_vlan.traffic.reasons \
               WHERE hop_kind IN ('ESB->APP', 'APP->ESB') AND class = 'CROSSING') AS DOUBLE) \
-              / (SELECT sum(hop_bytes) FROM live.traffic.reasons \
+              / (SELECT sum(bytes) FROM live.traffic.reasons \
               WHERE hop_kind IN ('ESB->APP', 'APP->ESB') AND class = 'CROSSING')",
     },
 ];
