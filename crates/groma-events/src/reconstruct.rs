@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use groma_model::Problem;
 use groma_trace::{
     BatchBuffers, Calls, Census, Counts, Fate, Grouping, MessageBatch, Part, Problems,
-    Reconstruction, Record, ServiceTable, Sessions, Skew, Spanning, TreeBuilder, Trees, build_batch,
-    build_records, renumber, sessions_of, sorted_names, spread,
+    Reconstruction, Record, ServiceTable, Sessions, Skew, Spanning, TreeBuilder, Trees,
+    build_batch, build_records, renumber, sessions_of, sorted_names, spread,
 };
 
 use crate::columns::NameSink;

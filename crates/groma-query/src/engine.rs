@@ -112,7 +112,8 @@ impl Engine {
             let world = self.world();
             (world.database(database)?.clone(), world.database(LIVE)?.clone())
         };
-        let derived = self.inner.derived.of(&database, &live, self.options().segments_folder.as_deref());
+        let derived =
+            self.inner.derived.of(&database, &live, self.options().segments_folder.as_deref());
         Ok(Arc::new(View::new(self.clone(), database, derived, accounting)))
     }
 }

@@ -167,7 +167,8 @@ impl Reader<'_> {
         let attribute = self.snapshot.schema().kind(entity.id().kind).attribute(attribute)?;
         // What is gone by now was something once: an instance that was renamed keeps its role.
         entity.value_at(attribute, self.at).or_else(|| {
-            let last = entity.facts(attribute).iter().max_by_key(|fact| (fact.valid.to, fact.observed_at));
+            let last =
+                entity.facts(attribute).iter().max_by_key(|fact| (fact.valid.to, fact.observed_at));
             last.and_then(|fact| fact.value.as_ref())
         })
     }

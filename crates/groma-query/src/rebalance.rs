@@ -14,10 +14,13 @@ use crate::traffic::Rebalanced;
 
 /// Which groups choose otherwise than when the calls were recorded; empty if none does.
 pub(crate) fn choices(now: &Parties, recorded: &Parties) -> Vec<Choice> {
-    let before: HashMap<_, _> = recorded.groups.iter().map(|group| (&group.owner, group.balancing)).collect();
+    let before: HashMap<_, _> =
+        recorded.groups.iter().map(|group| (&group.owner, group.balancing)).collect();
     let choice = |group: &crate::parties::Group| match (group.balancing, before.get(&group.owner)) {
         (Balancing::Nearest { .. }, Some(Balancing::Nearest { .. })) => Choice::Recorded,
-        (Balancing::Nearest { load_cap }, _) => Choice::Nearest { headroom: load_cap.map(|cap| cap - 1.0) },
+        (Balancing::Nearest { load_cap }, _) => {
+            Choice::Nearest { headroom: load_cap.map(|cap| cap - 1.0) }
+        }
         (Balancing::RoundRobin, _) => Choice::Recorded,
     };
     let choices: Vec<Choice> = now.groups.iter().map(choice).collect();
@@ -38,15 +41,20 @@ pub(crate) fn rebalance(
             choice: *choice,
         })
         .collect();
-    let group_of_party: Vec<u32> =
-        parties.parties.iter().map(|party| party.group.map_or(NOT_ANY, |group| group as u32)).collect();
+    let group_of_party: Vec<u32> = parties
+        .parties
+        .iter()
+        .map(|party| party.group.map_or(NOT_ANY, |group| group as u32))
+        .collect();
     let plan = ReplayPlan {
         party_of_name: &[],
         place_of_party: &places.of_party,
         access_of_place: &places.access,
         group_of_party: &group_of_party,
         groups: &groups,
-        proximity: &|from, to| network.proximity(places.stands_for[from as usize], places.stands_for[to as usize]),
+        proximity: &|from, to| {
+            network.proximity(places.stands_for[from as usize], places.stands_for[to as usize])
+        },
         following: Following::Chosen,
     };
     let (matrix, totals) = groma_events::replay(calls, &plan, 0);
@@ -68,12 +76,13 @@ struct Places {
 
 impl Places {
     fn of(parties: &Parties, network: &Network) -> Places {
-        let mut places = Places { of_party: Vec::new(), access: Vec::new(), stands_for: Vec::new() };
+        let mut places =
+            Places { of_party: Vec::new(), access: Vec::new(), stands_for: Vec::new() };
         let mut known: HashMap<(u32, Option<VlanIndex>, GroupIndex), u32> = HashMap::new();
         for party in &parties.parties {
-            let found = network.endpoint(&party.name).filter(|endpoint| {
-                network.endpoint_at(*endpoint).placement == Placement::Placed
-            });
+            let found = network
+                .endpoint(&party.name)
+                .filter(|endpoint| network.endpoint_at(*endpoint).placement == Placement::Placed);
             let place = found.map_or(NOT_ANY, |endpoint| {
                 let of = network.endpoint_at(endpoint);
                 *known.entry((of.host, network.vlan_of(endpoint), of.group)).or_insert_with(|| {

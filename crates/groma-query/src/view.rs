@@ -18,7 +18,12 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn new(engine: Engine, database: Database, derived: Arc<Derived>, accounting: Accounting) -> View {
+    pub(crate) fn new(
+        engine: Engine,
+        database: Database,
+        derived: Arc<Derived>,
+        accounting: Accounting,
+    ) -> View {
         View { engine, database, derived, accounting }
     }
 

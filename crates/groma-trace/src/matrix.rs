@@ -27,12 +27,8 @@ pub struct MatrixCell {
 
 impl MatrixCell {
     fn of(call: &Call, epoch: u32) -> MatrixCell {
-        let mut cell = MatrixCell {
-            caller: call.caller,
-            callee: call.callee,
-            epoch,
-            ..MatrixCell::default()
-        };
+        let mut cell =
+            MatrixCell { caller: call.caller, callee: call.callee, epoch, ..MatrixCell::default() };
         cell.add(call);
         cell
     }

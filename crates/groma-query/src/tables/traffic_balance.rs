@@ -14,7 +14,11 @@ pub(super) static TABLE: Table = Table {
         column("kind", Type::Text, "ESB or APP."),
         column("recorded_calls", Type::Integer, "Calls it took when they were recorded."),
         column("calls", Type::Integer, "Calls it takes in this database."),
-        column("load_over_mean", Type::Float, "calls divided by the group's mean; NULL: the group took none."),
+        column(
+            "load_over_mean",
+            Type::Float,
+            "calls divided by the group's mean; NULL: the group took none.",
+        ),
     ],
     rows: |view, sheet| {
         let traffic = view.traffic();
@@ -22,7 +26,10 @@ pub(super) static TABLE: Table = Table {
             Some(rebalanced) => rebalanced.calls_before.clone(),
             None => calls_taken(&traffic),
         };
-        let calls = traffic.rebalanced.as_ref().map_or_else(|| recorded.clone(), |rebalanced| rebalanced.calls_after.clone());
+        let calls = traffic
+            .rebalanced
+            .as_ref()
+            .map_or_else(|| recorded.clone(), |rebalanced| rebalanced.calls_after.clone());
         let of = |calls: &[u64], member: usize| calls.get(member).copied().unwrap_or(0);
         for group in &traffic.parties.groups {
             let total: u64 = group.members.iter().map(|member| of(&calls, *member)).sum();

@@ -16,7 +16,11 @@ pub(super) static TABLE: Table = Table {
         column("members", Type::Texts, "All its VLANs, itself included."),
         column("zones", Type::Texts, "Firewall zones that it joins."),
         column("vrfs", Type::Texts, "Routing tables that it joins."),
-        column("joins_zones", Type::Boolean, "Whether it joins different zones or routing tables: a concern of security."),
+        column(
+            "joins_zones",
+            Type::Boolean,
+            "Whether it joins different zones or routing tables: a concern of security.",
+        ),
         column("endpoints", Type::Integer, "End points in the merged broadcast domain."),
     ],
     rows: |view, sheet| {
@@ -36,13 +40,18 @@ pub(super) static TABLE: Table = Table {
         }
         for (into, members) in merges.into_iter().filter(|(_, members)| members.len() > 1) {
             let texts = |attribute: &str| -> Vec<String> {
-                let all: BTreeSet<_> = members.iter().filter_map(|vlan| value(snapshot, vlan, attribute)?.as_text()).collect();
+                let all: BTreeSet<_> = members
+                    .iter()
+                    .filter_map(|vlan| value(snapshot, vlan, attribute)?.as_text())
+                    .collect();
                 all.into_iter().map(str::to_owned).collect()
             };
             let (zones, vrfs) = (texts("zone"), texts("vrf"));
             let size = snapshot.entity(&into).and_then(|vlan| {
                 let vid = u16::try_from(value(snapshot, vlan, "vid")?.as_integer()?).ok()?;
-                let domain = value(snapshot, vlan, "domain").and_then(Value::as_reference).map_or("", |domain| &domain.key);
+                let domain = value(snapshot, vlan, "domain")
+                    .and_then(Value::as_reference)
+                    .map_or("", |domain| &domain.key);
                 endpoints.get(&(domain, vid)).copied()
             });
             let joins = zones.len() > 1 || vrfs.len() > 1;
@@ -69,7 +78,9 @@ const MERGES_FOLLOWED_MAX: usize = 64;
 fn root(snapshot: &Snapshot, vlan: &Entity) -> EntityRef {
     let mut root = vlan.id().clone();
     for _ in 0..MERGES_FOLLOWED_MAX {
-        let next = snapshot.entity(&root).and_then(|vlan| value(snapshot, vlan, "merged_into")?.as_reference());
+        let next = snapshot
+            .entity(&root)
+            .and_then(|vlan| value(snapshot, vlan, "merged_into")?.as_reference());
         match next {
             Some(next) if *next != root => root = next.clone(),
             _ => break,
