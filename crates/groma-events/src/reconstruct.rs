@@ -130,14 +130,16 @@ fn tasks(readers: &[SegmentReader]) -> Vec<Task<'_>> {
 /// Records of spanning trees are collected in so many parts.
 const SPILLS: usize = 256;
 
+/// (pass, number of the batch or spill): the order in which parts are put together.
+type PartPlace = (u32, u32);
+
 struct Run<'r> {
     tasks: &'r [Task<'r>],
     options: &'r ReconstructOptions<'r>,
     threads: usize,
     names: Names,
     matrix: SharedMatrix,
-    /// Parts by (pass, number of the batch or spill).
-    parts: Mutex<Vec<((u32, u32), Trees, Calls)>>,
+    parts: Mutex<Vec<(PartPlace, Trees, Calls)>>,
     totals: Mutex<(Counts, Skew, Problems, ServiceTable)>,
     unreadable: Mutex<Vec<Problem>>,
     done: AtomicU64,
