@@ -17,7 +17,12 @@ pub(crate) struct Row<'a, const N: usize> {
     entity: &'a Arc<Entity>,
     attributes: [Option<AttributeIndex>; N],
     at: Timestamp,
+    lasts: bool,
 }
+
+/// The kind whose names outlive what they name: a message log goes on naming an instance that was
+/// replaced by one of another name, and no network needs to be built for each of the two.
+const LASTING: &str = "service.instance";
 
 impl<'a> Reader<'a> {
     /// The entities of a kind that exist at the time. A kind or attribute that the schema lacks
@@ -27,12 +32,13 @@ impl<'a> Reader<'a> {
         kind: &str,
         attributes: [&str; N],
     ) -> impl Iterator<Item = Row<'a, N>> {
+        let lasts = kind == LASTING;
         let kind = self.snapshot.schema().find(kind);
         let attributes = attributes.map(|name| kind.and_then(|kind| kind.attribute(name)));
         (kind.into_iter())
             .flat_map(move |kind| self.snapshot.entities(kind.id))
-            .filter(move |entity| self.exists(entity))
-            .map(move |entity| Row { entity, attributes, at: self.at })
+            .filter(move |entity| lasts || self.exists(entity))
+            .map(move |entity| Row { entity, attributes, at: self.at, lasts })
     }
 
     /// An entity exists while anything that is said of it holds; one that nothing is said of always.
@@ -55,7 +61,11 @@ impl<'a, const N: usize> Row<'a, N> {
     }
 
     fn value(&self, place: usize) -> Option<&'a Value> {
-        self.entity.value_at(self.attributes[place]?, self.at)
+        let attribute = self.attributes[place]?;
+        match self.lasts {
+            true => self.entity.lasting_value_at(attribute, self.at),
+            false => self.entity.value_at(attribute, self.at),
+        }
     }
 
     pub(crate) fn text(&self, place: usize) -> Option<&'a str> {

@@ -10,12 +10,14 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 
 use groma_events::{KeepCalls, ReconstructOptions, reconstruct};
-use groma_model::{Interval, Problem, Timestamp, Version};
+use groma_model::{Interval, Problem, Timestamp, Value, Version};
 use groma_network::Network;
-use groma_store::{Database, Snapshot, check};
+use groma_store::{Database, Entity, Snapshot, check};
 use groma_trace::Reconstruction;
 
 use crate::parties::Parties;
@@ -37,7 +39,7 @@ pub(crate) struct Derived {
     recorded: Snapshot,
     segments_folder: Option<PathBuf>,
     shared: Arc<Shared>,
-    epochs: OnceLock<Vec<i64>>,
+    epochs: OnceLock<EpochTimes>,
     problems: OnceLock<Vec<Problem>>,
     events: OnceLock<Arc<Events>>,
     network: OnceLock<Arc<Network>>,
@@ -74,7 +76,7 @@ struct SharedNetworks {
 type Slot<T> = Arc<OnceLock<Arc<T>>>;
 
 /// Most networks that are kept.
-const NETWORKS_KEPT_MAX: usize = 24;
+const NETWORKS_KEPT_MAX: usize = 2 * (EPOCHS_MAX + 1);
 
 /// Kinds that a network does not look at.
 const KINDS_ABOVE_NETWORK: [&str; 4] =
@@ -86,6 +88,15 @@ struct SharedEvents {
     kept: Mutex<Vec<(EventsKey, Slot<Events>)>>,
 }
 
+/// When the topology changed inside the log's window.
+#[derive(Debug, Default)]
+struct EpochTimes {
+    /// Nanoseconds since 1970, rising.
+    taken: Vec<i64>,
+    /// How many more there are.
+    left_out: usize,
+}
+
 type EventsKey = (Vec<PathBuf>, Vec<i64>);
 
 /// Most logs that are kept reconstructed.
@@ -93,7 +104,12 @@ const EVENTS_KEPT_MAX: usize = 2;
 
 impl DerivedCache {
     /// What is derived from a database as it is now; nothing is computed yet.
-    pub(crate) fn of(&self, database: &Database, live: &Database, segments_folder: Option<&Path>) -> Arc<Derived> {
+    pub(crate) fn of(
+        &self,
+        database: &Database,
+        live: &Database,
+        segments_folder: Option<&Path>,
+    ) -> Arc<Derived> {
         let mut kept = lock(&self.kept);
         let key = (database.version(), live.version());
         if kept.len() >= DERIVED_KEPT_MAX
@@ -133,9 +149,9 @@ impl Derived {
 
     /// Trees, sessions and the matrix as recorded. Blocks while the log is read.
     pub(crate) fn events(&self) -> Arc<Events> {
-        let events = self
-            .events
-            .get_or_init(|| self.shared.events.of((self.segment_files(), self.epochs().to_vec())));
+        let events = self.events.get_or_init(|| {
+            self.shared.events.of((self.segment_files(), self.epochs().taken.clone()))
+        });
         Arc::clone(events)
     }
 
@@ -156,8 +172,7 @@ impl Derived {
             let snapshot = self.database.snapshot();
             let parties =
                 Arc::new(Parties::read(snapshot, &events.reconstruction.names, Timestamp::MAX));
-            let epochs =
-                self.epoch_times().map(|at| Epoch::new(self.network_at(at), &parties)).collect();
+            let epochs = self.epoch_networks(&parties);
             let recorded =
                 Parties::read(&self.recorded, &events.reconstruction.names, Timestamp::MAX);
             let choices = choices(&parties, &recorded);
@@ -172,27 +187,51 @@ impl Derived {
         }))
     }
 
+    /// The networks of all epochs, built side by side.
+    fn epoch_networks(&self, parties: &Parties) -> Vec<Epoch> {
+        let times: Vec<Timestamp> = self.epoch_times().collect();
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..threads.min(times.len()) {
+                scope.spawn(|| {
+                    while let Some(at) = times.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        self.network_at(*at);
+                    }
+                });
+            }
+        });
+        times.into_iter().map(|at| Epoch::new(self.network_at(at), parties)).collect()
+    }
+
     /// A time inside each epoch; without changes of the topology, now.
     fn epoch_times(&self) -> impl Iterator<Item = Timestamp> {
-        let boundaries = self.epochs();
+        let boundaries = &self.epochs().taken;
         let before = boundaries.first().map_or(Timestamp::MAX, |first| Timestamp(first - 1));
         std::iter::once(before).chain(boundaries.iter().map(|time| Timestamp(*time)))
     }
 
     /// Times at which a fact of the model begins or ceases to hold, inside the log's window.
-    pub(crate) fn epochs(&self) -> &[i64] {
+    fn epochs(&self) -> &EpochTimes {
         self.epochs.get_or_init(|| {
             let window = self.database.segments().map(|row| (row.segment.from, row.segment.to));
             let window = window.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-            window.map_or(Vec::new(), |(from, to)| {
+            window.map_or_else(EpochTimes::default, |(from, to)| {
                 epochs(self.database.snapshot(), Interval { from, to })
             })
         })
     }
+
+    /// How many changes of the topology inside the log's window are not taken into account.
+    pub(crate) fn epochs_left_out(&self) -> usize {
+        self.epochs().left_out
+    }
 }
 
-fn epochs(snapshot: &Snapshot, window: Interval) -> Vec<i64> {
+fn epochs(snapshot: &Snapshot, window: Interval) -> EpochTimes {
+    let instances = snapshot.schema().id("service.instance");
     let mut times: Vec<i64> = (snapshot.all_entities())
+        .filter(|entity| entity.id().kind != instances || changes_value(entity))
         .flat_map(|entity| entity.all_facts())
         .flat_map(|(_, fact)| [fact.valid.from, fact.valid.to])
         .filter(|time| window.from < *time && *time < window.to && *time != Timestamp::MAX)
@@ -200,8 +239,18 @@ fn epochs(snapshot: &Snapshot, window: Interval) -> Vec<i64> {
         .collect();
     times.sort_unstable();
     times.dedup();
+    let left_out = times.len().saturating_sub(EPOCHS_MAX);
     times.truncate(EPOCHS_MAX);
-    times
+    EpochTimes { taken: times, left_out }
+}
+
+/// Whether an attribute holds one value at one time and another one at another. An instance that only
+/// comes or goes is found under its name all the same.
+fn changes_value(entity: &Entity) -> bool {
+    let mut seen: HashMap<usize, &Option<Value>> = HashMap::new();
+    entity
+        .all_facts()
+        .any(|(attribute, fact)| *seen.entry(attribute).or_insert(&fact.value) != &fact.value)
 }
 
 impl SharedEvents {

@@ -133,7 +133,16 @@ impl From<DataFusionError> for QueryError {
         }
         let root = error.find_root();
         let (sqlstate, hint) = classify(root);
-        QueryError { sqlstate, message: plain_message(root), detail: None, hint, position: None }
+        let message = match root {
+            DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
+                SchemaError::FieldNotFound { field, .. } => {
+                    format!("no column named \"{}\"", field.name)
+                }
+                _ => plain_message(root),
+            },
+            _ => plain_message(root),
+        };
+        QueryError { sqlstate, message, detail: None, hint, position: None }
     }
 }
 

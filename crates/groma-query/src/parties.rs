@@ -165,12 +165,7 @@ impl Parties {
 impl Reader<'_> {
     fn value<'e>(&self, entity: &'e Entity, attribute: &str) -> Option<&'e Value> {
         let attribute = self.snapshot.schema().kind(entity.id().kind).attribute(attribute)?;
-        // What is gone by now was something once: an instance that was renamed keeps its role.
-        entity.value_at(attribute, self.at).or_else(|| {
-            let last =
-                entity.facts(attribute).iter().max_by_key(|fact| (fact.valid.to, fact.observed_at));
-            last.and_then(|fact| fact.value.as_ref())
-        })
+        entity.lasting_value_at(attribute, self.at)
     }
 
     fn reference(&self, entity: &Entity, attribute: &str) -> Option<EntityRef> {

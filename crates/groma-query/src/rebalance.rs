@@ -58,11 +58,8 @@ pub(crate) fn rebalance(
         following: Following::Chosen,
     };
     let (matrix, totals) = groma_events::replay(calls, &plan, 0);
-    let rebalanced = Rebalanced {
-        moved_calls: totals.moved,
-        calls_before: totals.load_before,
-        calls_after: totals.load_after,
-    };
+    let rebalanced =
+        Rebalanced { calls_before: totals.load_before, calls_after: totals.load_after };
     (matrix, rebalanced)
 }
 

@@ -57,8 +57,6 @@ pub(crate) struct Traffic {
 /// What balancing anew came to.
 #[derive(Debug, Clone)]
 pub(crate) struct Rebalanced {
-    /// Calls that go to another instance than recorded.
-    pub(crate) moved_calls: u64,
     /// Calls taken by each party as recorded, by its number.
     pub(crate) calls_before: Vec<u64>,
     /// Calls taken by each party now, by its number.

@@ -43,6 +43,16 @@ impl Entity {
         self.fact_at(attribute, at)?.value.as_ref()
     }
 
+    /// The value believed to hold at `at`, or else the last one that ever held: what is gone was
+    /// something once. For things whose names mean nothing else before or after, such as instances.
+    pub fn lasting_value_at(&self, attribute: AttributeIndex, at: Timestamp) -> Option<&Value> {
+        self.value_at(attribute, at).or_else(|| {
+            let facts = self.facts(attribute).iter();
+            let last = facts.max_by_key(|fact| (fact.valid.to, fact.observed_at))?;
+            last.value.as_ref()
+        })
+    }
+
     /// The fact behind [`Entity::value_at`]: of those that hold at `at` the last observed;
     /// of several the last heard, then the last source by name, then the last to start.
     ///

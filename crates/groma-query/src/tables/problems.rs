@@ -33,7 +33,12 @@ pub(super) static TABLE: Table = Table {
             .problems
             .iter()
             .map(|problem| Problem::new("trace", "", problem.to_string()));
-        let logged: Vec<_> = logged.chain(events.unreadable.iter().cloned()).collect();
+        let changes = Some(view.epochs_left_out()).filter(|count| *count > 0).map(|count| {
+            let reason = format!("the topology changed {count} times more inside the log's window than is taken into account");
+            Problem::new("traffic", "", reason)
+        });
+        let logged: Vec<_> =
+            logged.chain(events.unreadable.iter().cloned()).chain(changes).collect();
         for problem in view.found_problems().iter().chain(network.problems()).chain(&logged) {
             sheet.push([
                 Cell::Text("groma"),

@@ -30,8 +30,8 @@ pub(super) static TABLE: Table = Table {
         let mut endpoints: BTreeMap<(&str, u16), i64> = BTreeMap::new();
         for endpoint in network.endpoints() {
             if let Some(vlan) = endpoint.vlan {
-                let root = &network.vlans()[network.vlans()[vlan.index()].root.index()];
-                *endpoints.entry((&root.domain, root.vid)).or_default() += 1;
+                let vlan = &network.vlans()[vlan.index()];
+                *endpoints.entry((&vlan.domain, vlan.vid)).or_default() += 1;
             }
         }
         let mut merges: BTreeMap<EntityRef, Vec<&Entity>> = BTreeMap::new();
@@ -47,13 +47,12 @@ pub(super) static TABLE: Table = Table {
                 all.into_iter().map(str::to_owned).collect()
             };
             let (zones, vrfs) = (texts("zone"), texts("vrf"));
-            let size = snapshot.entity(&into).and_then(|vlan| {
+            let size = |vlan: &&Entity| {
                 let vid = u16::try_from(value(snapshot, vlan, "vid")?.as_integer()?).ok()?;
-                let domain = value(snapshot, vlan, "domain")
-                    .and_then(Value::as_reference)
-                    .map_or("", |domain| &domain.key);
-                endpoints.get(&(domain, vid)).copied()
-            });
+                let domain = value(snapshot, vlan, "domain").and_then(Value::as_reference);
+                endpoints.get(&(domain.map_or("", |domain| &domain.key), vid)).copied()
+            };
+            let size: i64 = members.iter().filter_map(size).sum();
             let joins = zones.len() > 1 || vrfs.len() > 1;
             sheet.push([
                 Cell::Text(&into.key),
@@ -61,7 +60,7 @@ pub(super) static TABLE: Table = Table {
                 Cell::Texts(zones),
                 Cell::Texts(vrfs),
                 Cell::Boolean(joins),
-                size.map_or(Cell::Null, Cell::Integer),
+                Cell::Integer(size),
             ])?;
         }
         Ok(())
