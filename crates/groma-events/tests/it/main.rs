@@ -1,5 +1,7 @@
 //! Segments and the reconstruction from files.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +30,7 @@ fn record(tree: u64, number: u64) -> MessageRecord {
         transaction: tree * 1000 + number / 2 + 1,
         parent_transaction: if number < 2 { 0 } else { tree * 1000 + 1 },
         session: tree / 2,
-        service: (tree % 2 == 0).then(|| "s".into()),
+        service: tree.is_multiple_of(2).then(|| "s".into()),
         bytes: (number != 2).then_some(number * 7),
         status: (number != 1).then_some(200),
     }
@@ -108,7 +110,7 @@ fn a_writer_that_is_dropped_leaves_nothing() {
 fn however_the_work_is_cut_the_answer_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let batch = log(500);
-    let expected = groma_trace::reconstruct(&[batch.clone()], &[]);
+    let expected = groma_trace::reconstruct(std::slice::from_ref(&batch), &[]);
     let path = folder.path().join("a.parquet");
     for (row_group_records, threads, spilled_bytes_max) in
         [(10_000, 1, usize::MAX), (100, 2, usize::MAX), (77, 3, 9_000), (500, 2, 1)]
@@ -210,6 +212,6 @@ fn damage_is_no_panic() {
         damaged[at] ^= 0x55;
         damaged[at + 1] ^= 0xFF;
         fs::write(&bad, &damaged).unwrap();
-        reconstruct(&[bad.clone()], &ReconstructOptions::default());
+        reconstruct(std::slice::from_ref(&bad), &ReconstructOptions::default());
     }
 }

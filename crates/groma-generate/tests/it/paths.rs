@@ -22,8 +22,8 @@ fn paths_and_reasons_are_those_that_the_generator_meant() {
     let world = World::read(folder.path());
     let network = network(&plan);
     let endpoint = |name: &str| network.endpoint(name).unwrap();
-    let candidates: HashMap<&str, Vec<_>> = (world.groups.iter())
-        .map(|(group, _)| {
+    let candidates: HashMap<&str, Vec<_>> = (world.groups.keys())
+        .map(|group| {
             let members = world.instances.iter().filter(|(_, one)| one.group == *group);
             (group.as_str(), members.map(|(name, _)| endpoint(name)).collect())
         })

@@ -7,6 +7,11 @@ use groma_model::Timestamp;
 use groma_trace::{Direction, MessageBatch, MessageRecord, Reconstruction, reconstruct};
 use proptest::prelude::*;
 
+/// Of a tree: session, start, end, silence, transactions, messages, depth.
+type TreeRow = (u64, i64, i64, i64, u32, u32, u32);
+/// Of the matrix: requests, replies, their bytes, unknown sizes.
+type Cell = (u64, u64, u64, u64, u64);
+
 /// What is compared.
 #[derive(Debug, PartialEq, Eq, Default)]
 struct Answer {
@@ -19,12 +24,12 @@ struct Answer {
     early: u64,
     late: u64,
     cycles: u64,
-    /// By id: session, start, end, silence, transactions, messages, depth.
-    trees: BTreeMap<u64, (u64, i64, i64, i64, u32, u32, u32)>,
+    /// By id.
+    trees: BTreeMap<u64, TreeRow>,
     /// By id: trees, start, end.
     sessions: BTreeMap<u64, (u32, i64, i64)>,
-    /// By caller and callee: requests, replies, their bytes, unknown sizes.
-    matrix: BTreeMap<(String, String), (u64, u64, u64, u64, u64)>,
+    /// By caller and callee.
+    matrix: BTreeMap<(String, String), Cell>,
     /// By service: requests, replies, bytes, unknown sizes.
     services: BTreeMap<String, (u64, u64, u64, u64)>,
 }

@@ -38,7 +38,7 @@ const NEAREST: Choice = Choice::Nearest { headroom: None };
 
 #[test]
 fn the_nearest_members_take_turns_and_make_the_calls_that_follow() {
-    let calls = vec![call(0, 4).starting_a_tree(), call(4, 6).carried_by(1)].repeat(2);
+    let calls = [call(0, 4).starting_a_tree(), call(4, 6).carried_by(1)].repeat(2);
     let (cells, totals) = run(calls.clone(), NEAREST, Following::Chosen);
     let told: Vec<_> = cells.iter().map(|cell| (cell.caller, cell.callee, cell.requests)).collect();
     assert_eq!(told, [(0, 2, 1), (0, 3, 1), (2, 6, 1), (3, 6, 1)]);
