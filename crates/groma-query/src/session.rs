@@ -194,7 +194,8 @@ impl Session {
                 }
                 Ok(command("DROP DATABASE"))
             }
-            Statement::Sql(ast) => self.run_ast(*ast, parameters).await,
+            // Planning holds much on the stack of whoever waits; a statement can afford the box.
+            Statement::Sql(ast) => Box::pin(self.run_ast(*ast, parameters)).await,
         }
     }
 

@@ -206,7 +206,7 @@ impl<'n> Reach<'n> {
     /// `host`, `access`, `distribution`, `core` or `exit`; exits, firewalls and routers count as one.
     pub(crate) fn of(&mut self, path: PathIndex) -> &'static str {
         let network = self.network;
-        *self.known.entry(path).or_insert_with(|| {
+        self.known.entry(path).or_insert_with(|| {
             let path = network.shared_path(path);
             let devices = path.hops.iter().flat_map(|hop| [hop.device, hop.peer_device]).flatten();
             let rank = devices.map(|device| rank(network.device(device).role)).max().unwrap_or(0);

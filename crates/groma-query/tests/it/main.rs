@@ -4,6 +4,8 @@
 //! message (`message time process send|receive peer id=.. tx=.. [parent=..] [bytes=..] ...`).
 //! `connection NAME` enters the database of that name.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod world;
 
 use std::path::PathBuf;
