@@ -48,7 +48,8 @@ pub struct Progress<'a> {
     pub messages: u64,
 }
 
-type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
+/// Hears how an import goes; called from the thread that imports, so it must be quick.
+pub type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 
 /// Imports files into the database `live`, with message records in a folder of segments.
 pub struct FolderImporter {

@@ -15,7 +15,7 @@ mod store;
 mod wire;
 
 pub use beacon::{Beacon, Running};
-pub use import::{FolderImporter, Progress};
+pub use import::{FolderImporter, Listener, Progress};
 pub use journal::RedbJournal;
 pub use serve::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, ServeError, Server};
 pub use store::{OpenError, Store, StoreOptions};

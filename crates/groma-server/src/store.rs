@@ -9,7 +9,7 @@ use groma_model::Schema;
 use groma_query::{Engine, EngineOptions};
 use groma_store::{JournalError, StoreError, World};
 
-use crate::{FolderImporter, Progress, RedbJournal, Running};
+use crate::{FolderImporter, Listener, RedbJournal, Running};
 
 const JOURNAL_FILE: &str = "groma.redb";
 const SEGMENTS_FOLDER: &str = "segments";
@@ -20,7 +20,7 @@ pub struct StoreOptions {
     /// Most memory that queries may use together, in bytes. `None`: no bound.
     pub memory_bytes_max: Option<usize>,
     /// Hears how an import goes. `None`: nobody listens.
-    pub progress: Option<Arc<dyn Fn(Progress<'_>) + Send + Sync>>,
+    pub progress: Option<Listener>,
 }
 
 /// A data folder, held by this process until it is dropped.
