@@ -136,6 +136,7 @@ impl Raw {
                 items.iter().map(|item| item.to_text().map(Cow::into_owned)).collect()
             }
             Raw::Text(text) if text.is_empty() => Some(Vec::new()),
+            Raw::Text(text) if text.starts_with('{') && text.ends_with('}') => braced_list(text),
             Raw::Text(text) => Some(text.split(',').map(|part| part.trim().to_owned()).collect()),
             other => other.to_text().map(|text| vec![text.into_owned()]),
         }
@@ -188,6 +189,44 @@ impl Raw {
             shown.chars().take(79).chain(['…']).collect()
         } else {
             shown
+        }
+    }
+}
+
+/// A list as PostgreSQL and our own tables print it, `{a,"b, c"}`, so that what was read from a table
+/// can be given back. `None`: it is not well formed, or an item is NULL.
+fn braced_list(text: &str) -> Option<Vec<String>> {
+    let inner = text.strip_prefix('{')?.strip_suffix('}')?;
+    let mut items = Vec::new();
+    if inner.is_empty() {
+        return Some(items);
+    }
+    let mut characters = inner.chars().peekable();
+    loop {
+        while characters.next_if_eq(&' ').is_some() {}
+        let mut item = String::new();
+        let quoted = characters.next_if_eq(&'"').is_some();
+        let ended_by_comma = loop {
+            match characters.next() {
+                Some('\\') if quoted => item.push(characters.next()?),
+                Some('"') if quoted => match characters.next() {
+                    None => break false,
+                    Some(',') => break true,
+                    Some(_) => return None,
+                },
+                None if quoted => return None,
+                None => break false,
+                Some(',') if !quoted => break true,
+                Some(character) => item.push(character),
+            }
+        };
+        let item = if quoted { item } else { item.trim().to_owned() };
+        if !quoted && (item.is_empty() || item.eq_ignore_ascii_case("null")) {
+            return None;
+        }
+        items.push(item);
+        if !ended_by_comma {
+            return Some(items);
         }
     }
 }

@@ -250,6 +250,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_be_written_as_tables_print_it() {
+        let ports = |text: &str| read("network.route", "next_hop_ports", text.into());
+        assert_eq!(read("physical.port", "allowed_vlans", "{10,20}".into()), Ok("10,20".into()));
+        assert_eq!(ports(r#"{blue,"",red}"#), Ok("blue,,red".into()));
+        assert_eq!(ports(r#"{"a \"b\"", c}"#), Ok(r#"a "b",c"#.into()));
+        assert_eq!(ports("{}"), Ok(String::new()));
+        for bad in ["{blue,}", "{blue,NULL}", r#"{"blue}"#, r#"{"blue"x}"#] {
+            assert!(ports(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_says_what_would() {
         assert_eq!(
             read("physical.port", "mode", "hybrid".into()),
