@@ -175,8 +175,8 @@ impl Raw {
         }
     }
 
-    /// For an error text; cut, since it may be long.
-    pub(crate) fn shown(&self) -> String {
+    /// As people read it in an error or a problem; cut, since it may be long.
+    pub fn shown(&self) -> String {
         let shown = match self {
             Raw::Text(text) => format!("\"{text}\""),
             Raw::List(items) => {

@@ -56,7 +56,7 @@ pub fn identify(
                     changes.push(Change::Assert { entity: entity.clone(), attribute, fact });
                 }
                 Err(error) => {
-                    problems.push(Problem::new(place(), &format!("{raw:?}"), error.to_string()))
+                    problems.push(Problem::new(place(), &raw.shown(), error.to_string()))
                 }
             }
         }
