@@ -55,9 +55,7 @@ pub fn identify(
                     };
                     changes.push(Change::Assert { entity: entity.clone(), attribute, fact });
                 }
-                Err(error) => {
-                    problems.push(Problem::new(place(), &raw.shown(), error.to_string()))
-                }
+                Err(error) => problems.push(Problem::new(place(), &raw.shown(), error.to_string())),
             }
         }
     }
