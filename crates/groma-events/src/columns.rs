@@ -96,10 +96,49 @@ fn expected(name: &str) -> &'static str {
     }
 }
 
-/// Adds `rows` to `batch`. Columns that were not read are unknown.
+/// The numbers of the names in the dictionaries that columns last came with. All rows of a row
+/// group share a dictionary: its names are numbered once.
+#[derive(Default)]
+pub(crate) struct Dictionaries {
+    process: Dictionary,
+    peer: Dictionary,
+    service: Dictionary,
+}
+
+#[derive(Default)]
+struct Dictionary {
+    /// Kept, so that another dictionary cannot take its place in memory.
+    texts: Option<StringArray>,
+    numbers: Vec<u32>,
+}
+
+impl Dictionary {
+    fn numbers(&mut self, texts: &StringArray, names: &mut dyn NameSink) -> &[u32] {
+        let same = |known: &StringArray| {
+            known.values().ptr_eq(texts.values())
+                && known.offsets().inner().inner().ptr_eq(texts.offsets().inner().inner())
+                && known.nulls().is_none()
+                && texts.nulls().is_none()
+        };
+        if !self.texts.as_ref().is_some_and(same) {
+            let number = |text: Option<&str>| match text {
+                Some(text) => names.number(text),
+                None => MessageBatch::NAME_NONE,
+            };
+            self.numbers.clear();
+            self.numbers.extend(texts.iter().map(number));
+            self.texts = Some(texts.clone());
+        }
+        &self.numbers
+    }
+}
+
+/// Adds `rows` to `batch`. Columns that were not read are unknown. `known` must always come with
+/// the same `names`.
 pub(crate) fn append(
     rows: &RecordBatch,
     names: &mut dyn NameSink,
+    known: &mut Dictionaries,
     batch: &mut MessageBatch,
 ) -> Result<(), String> {
     let rows = Rows { rows, end: batch.len() + rows.num_rows() };
@@ -111,9 +150,9 @@ pub(crate) fn append(
     rows.ids(column::TRANSACTION, &mut batch.transaction)?;
     rows.ids(column::PARENT_TRANSACTION, &mut batch.parent_transaction)?;
     rows.ids(column::SESSION, &mut batch.session)?;
-    rows.names(column::PROCESS, names, &mut batch.process)?;
-    rows.names(column::PEER, names, &mut batch.peer)?;
-    rows.names(column::SERVICE, names, &mut batch.service)?;
+    rows.names(column::PROCESS, (names, &mut known.process), &mut batch.process)?;
+    rows.names(column::PEER, (names, &mut known.peer), &mut batch.peer)?;
+    rows.names(column::SERVICE, (names, &mut known.service), &mut batch.service)?;
     rows.sizes(&mut batch.bytes)?;
     rows.statuses(&mut batch.status)?;
     // The last one: its length is the length of the batch.
@@ -193,18 +232,19 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn names(&self, name: &str, names: &mut dyn NameSink, to: &mut Vec<u32>) -> Result<(), String> {
+    fn names(
+        &self,
+        name: &str,
+        (names, known): (&mut dyn NameSink, &mut Dictionary),
+        to: &mut Vec<u32>,
+    ) -> Result<(), String> {
         let Some(array) = self.column(name) else {
             to.resize(self.end, MessageBatch::NAME_NONE);
             return Ok(());
         };
         let array = as_dictionary(array)?;
         let texts: &StringArray = array.values().as_string();
-        let number = |text: Option<&str>| match text {
-            Some(text) => names.number(text),
-            None => MessageBatch::NAME_NONE,
-        };
-        let numbers: Vec<u32> = texts.iter().map(number).collect();
+        let numbers = known.numbers(texts, names);
         let start = to.len();
         let number =
             |key: &i32| numbers.get(*key as usize).copied().unwrap_or(MessageBatch::NAME_NONE);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::columns::NameSink;
+use crate::columns::{Dictionaries, NameSink};
 
 /// The names of a log.
 #[derive(Debug, Default)]
@@ -38,6 +38,12 @@ impl Names {
 pub(crate) struct NamesOfThread<'n> {
     all: &'n Names,
     known: FxHashMap<Arc<str>, u32>,
+}
+
+/// Names of a thread with the dictionaries in which it last met them.
+pub(crate) struct ReadNames<'n> {
+    pub(crate) names: NamesOfThread<'n>,
+    pub(crate) dictionaries: Dictionaries,
 }
 
 impl<'n> NamesOfThread<'n> {

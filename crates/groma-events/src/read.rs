@@ -21,7 +21,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::statistics::Statistics;
 
 use crate::EventsError;
-use crate::columns::{self, NameSink};
+use crate::columns::{self, Dictionaries, NameSink};
 use crate::segment::column;
 
 /// Most records that are held in columns at once.
@@ -146,11 +146,13 @@ impl SegmentReader {
     }
 
     /// Replaces the records of `batch` by the next ones of `rows`, at most [`BATCH_RECORDS_MAX`],
-    /// with names numbered by `names`. Says whether there were any.
+    /// with names numbered by `names`; `known` must always
+    /// come with the same `names`. Says whether there were any.
     pub(crate) fn next_batch(
         &self,
         rows: &mut ParquetRecordBatchReader,
         names: &mut dyn NameSink,
+        known: &mut Dictionaries,
         batch: &mut MessageBatch,
     ) -> Result<bool, EventsError> {
         let bad = |what: String| EventsError::Damaged { path: self.path.clone(), what };
@@ -158,7 +160,7 @@ impl SegmentReader {
         while batch.len() < BATCH_RECORDS_MAX {
             let Some(decoded) = guarded(|| rows.next()).map_err(bad)? else { break };
             let decoded = decoded.map_err(|error| bad(error.to_string()))?;
-            columns::append(&decoded, names, batch).map_err(bad)?;
+            columns::append(&decoded, names, known, batch).map_err(bad)?;
         }
         Ok(!batch.is_empty())
     }
@@ -202,7 +204,8 @@ impl Iterator for Batches<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let mut batch = MessageBatch::default();
         let mut names = Vec::new();
-        let filled = self.reader.next_batch(&mut self.rows, &mut names, &mut batch);
+        let known = &mut Dictionaries::default();
+        let filled = self.reader.next_batch(&mut self.rows, &mut names, known, &mut batch);
         batch.names = names;
         filled.map(|some| some.then_some(batch)).transpose()
     }

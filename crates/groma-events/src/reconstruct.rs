@@ -5,6 +5,7 @@
 //! that span are collected by hash of their id and built at the end. If they are many, because the
 //! log is in no order, the log is read again for one share of them at a time.
 
+use std::collections::BTreeMap;
 use std::mem::size_of;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,11 +15,10 @@ use groma_model::Problem;
 use groma_trace::{
     BatchBuffers, Calls, Census, Counts, Fate, Grouping, MessageBatch, Part, Problems,
     Reconstruction, Record, ServiceTable, Sessions, Skew, Spanning, TreeBuilder, Trees,
-    build_batch, build_records, renumber, sessions_of, sorted_names, spread,
+    build_batch, build_records, renumber, renumber_calls, sessions_of, sorted_names, spread,
 };
 
-use crate::columns::NameSink;
-use crate::names::{Names, NamesOfThread};
+use crate::names::{Names, NamesOfThread, ReadNames};
 use crate::read::BATCH_RECORDS_MAX;
 use crate::shared::{ByShard, SHARDS, SharedMatrix, lock, shard};
 use crate::{Columns, EventsError, SegmentReader, threads};
@@ -130,20 +130,64 @@ fn tasks(readers: &[SegmentReader]) -> Vec<Task<'_>> {
 /// Records of spanning trees are collected in so many parts.
 const SPILLS: usize = 256;
 
-/// (pass, number of the batch or spill): the order in which parts are put together.
-type PartPlace = (u32, u32);
-
 struct Run<'r> {
     tasks: &'r [Task<'r>],
     options: &'r ReconstructOptions<'r>,
     threads: usize,
     names: Names,
     matrix: SharedMatrix,
-    parts: Mutex<Vec<(PartPlace, Trees, Calls)>>,
+    in_order: Mutex<InOrder>,
     totals: Mutex<(Counts, Skew, Problems, ServiceTable)>,
     unreadable: Mutex<Vec<Problem>>,
     done: AtomicU64,
     total: AtomicU64,
+}
+
+/// Trees and calls in the order of the log, whichever thread is ready first.
+#[derive(Default)]
+struct InOrder {
+    trees: Trees,
+    calls: Vec<Calls>,
+    /// Number of the part that goes on.
+    next: u32,
+    /// Parts that were ready before their turn.
+    waiting: BTreeMap<u32, (Trees, Calls)>,
+}
+
+impl InOrder {
+    fn add(&mut self, number: u32, trees: &Trees, calls: Calls) {
+        if number != self.next {
+            self.waiting.insert(number, (trees.clone(), calls));
+            return;
+        }
+        self.append(trees, calls);
+        while let Some((trees, calls)) = self.waiting.remove(&self.next) {
+            self.append(&trees, calls);
+        }
+    }
+
+    fn append(&mut self, trees: &Trees, calls: Calls) {
+        self.trees.add_all(trees);
+        if !calls.calls.is_empty() {
+            self.calls.push(calls);
+        }
+        self.next += 1;
+    }
+
+    /// Appends what waits for parts that will not come; parts are then numbered from 0 again.
+    fn close(&mut self) {
+        for (trees, calls) in std::mem::take(&mut self.waiting).into_values() {
+            self.append(&trees, calls);
+        }
+        self.next = 0;
+    }
+}
+
+/// What a thread needs to build trees.
+struct Builder {
+    builder: TreeBuilder,
+    part: Part,
+    by_shard: ByShard,
 }
 
 impl<'r> Run<'r> {
@@ -154,7 +198,7 @@ impl<'r> Run<'r> {
             threads: threads::count(options.threads),
             names: Names::default(),
             matrix: SharedMatrix::default(),
-            parts: Mutex::default(),
+            in_order: Mutex::default(),
             totals: Mutex::default(),
             unreadable: Mutex::default(),
             done: AtomicU64::new(0),
@@ -167,8 +211,9 @@ impl<'r> Run<'r> {
         count: usize,
         start: impl Fn() -> S + Sync,
         work: impl Fn(&mut S, usize) + Sync,
+        finish: impl Fn(S) + Sync,
     ) {
-        threads::each(self.threads, count, start, work);
+        threads::each(self.threads, count, start, work, finish);
     }
 
     /// Finds the trees that go on over several batches.
@@ -178,13 +223,12 @@ impl<'r> Run<'r> {
         self.total.store(total, Ordering::Relaxed);
         let census: Vec<Mutex<Census>> = (0..SHARDS).map(|_| Mutex::default()).collect();
         let start = || (MessageBatch::default(), Grouping::default(), vec![Vec::new(); SHARDS]);
-        self.on_threads(self.tasks.len(), start, |(batch, grouping, by_shard), number| {
+        let work = |(batch, grouping, by_shard): &mut (_, Grouping, Vec<Vec<_>>), number: usize| {
             let task = &self.tasks[number];
-            let names = &mut Vec::new();
+            let names = &mut self.read_names();
             let seen = self.read(task, Columns::Tree, names, batch, |batch_number, batch| {
-                grouping.group(&batch.tree);
-                for (tree, rows) in grouping.iter() {
-                    by_shard[shard(spread(tree))].push((tree, rows.len() as u32));
+                for (tree, records) in grouping.count(&batch.tree) {
+                    by_shard[shard(spread(tree))].push((tree, records));
                 }
                 for (shard, trees) in census.iter().zip(by_shard.iter_mut()) {
                     let mut census = lock(shard);
@@ -195,7 +239,8 @@ impl<'r> Run<'r> {
             });
             // What cannot be read is told when it is read for good.
             drop(seen);
-        });
+        };
+        self.on_threads(self.tasks.len(), start, work, drop);
         let mut spanning = Spanning::default();
         for shard in census {
             shard.into_inner().unwrap_or_else(PoisonError::into_inner).finish(&mut spanning);
@@ -204,6 +249,7 @@ impl<'r> Run<'r> {
     }
 
     fn build(&self, spanning: &Spanning) {
+        lock(&self.in_order).trees.reserve(spanning.trees_in_all as usize);
         let bytes = spanning.records as usize * size_of::<Record>();
         let passes = bytes.div_ceil(self.options.spilled_bytes_max.max(1)).clamp(1, SPILLS);
         let total = self.total.load(Ordering::Relaxed).saturating_mul(passes as u64);
@@ -213,14 +259,26 @@ impl<'r> Run<'r> {
             self.build_batches(spanning, (pass, passes), &spills);
             let spills: Vec<Mutex<Vec<Record>>> =
                 spills.into_iter().filter(|spill| !lock(spill).is_empty()).collect();
-            let start = || (TreeBuilder::new(&self.options.epochs), ByShard::default());
-            self.on_threads(spills.len(), start, |(builder, by_shard), number| {
-                let mut part = Part::default();
+            let work = |state: &mut Builder, number: usize| {
                 let records = std::mem::take(&mut *lock(&spills[number]));
-                build_records(records, builder, &mut part);
-                self.add((pass as u32 + 1, number as u32), part, by_shard);
-            });
+                build_records(records, &mut state.builder, &mut state.part);
+                self.add(number as u32, state);
+            };
+            self.on_threads(spills.len(), || self.builder(), work, |state| self.sum_up(state));
+            lock(&self.in_order).close();
         }
+    }
+
+    fn builder(&self) -> Builder {
+        Builder {
+            builder: TreeBuilder::new(&self.options.epochs),
+            part: Part::default(),
+            by_shard: ByShard::default(),
+        }
+    }
+
+    fn read_names(&self) -> ReadNames<'_> {
+        ReadNames { names: NamesOfThread::new(&self.names), dictionaries: Default::default() }
     }
 
     /// Builds what one batch holds whole, and spills what belongs to this pass.
@@ -242,34 +300,36 @@ impl<'r> Run<'r> {
             }
         };
         let start = || {
-            let builder = TreeBuilder::new(&self.options.epochs);
-            let names = NamesOfThread::new(&self.names);
-            let batch = MessageBatch::default();
-            (names, batch, BatchBuffers::default(), builder, Vec::new(), ByShard::default())
+            let (batch, buffers) = (MessageBatch::default(), BatchBuffers::default());
+            (self.read_names(), batch, buffers, Vec::new(), self.builder())
         };
-        self.on_threads(self.tasks.len(), start, |state, number| {
-            let (names, batch, buffers, builder, spilled, by_shard) = state;
+        let work = |state: &mut (ReadNames<'_>, _, _, Vec<Record>, Builder), number: usize| {
+            let (names, batch, buffers, spilled, state) = state;
             let task = &self.tasks[number];
             let read = self.read(task, Columns::Structure, names, batch, |batch_number, batch| {
-                let mut part = Part::default();
                 let spill = |record: Record| spilled.push(record);
-                build_batch(batch, buffers, builder, fate, spill, &mut part);
-                if pass > 0 {
-                    // They were counted in the first pass.
-                    part.counts = Counts::default();
-                    part.problems = Problems::default();
-                }
+                build_batch(batch, buffers, &mut state.builder, fate, spill, &mut state.part);
                 for record in spilled.drain(..) {
                     lock(&spills[spill_of(record.tree)]).push(record);
                 }
-                self.add((0, batch_number), part, by_shard);
+                if pass == 0 {
+                    self.add(batch_number, state);
+                }
             });
             if let Err(error) = read
                 && pass == 0
             {
                 lock(&self.unreadable).push(problem(&error));
             }
-        });
+        };
+        let finish = |(_, _, _, _, state)| {
+            // A later pass builds nothing here, and what it counts was counted in the first.
+            if pass == 0 {
+                self.sum_up(state);
+            }
+        };
+        self.on_threads(self.tasks.len(), start, work, finish);
+        lock(&self.in_order).close();
     }
 
     /// Gives the batches of a row group to `work`, with their numbers.
@@ -277,13 +337,14 @@ impl<'r> Run<'r> {
         &self,
         task: &Task<'_>,
         columns: Columns,
-        names: &mut dyn NameSink,
+        names: &mut ReadNames<'_>,
         batch: &mut MessageBatch,
         mut work: impl FnMut(u32, &MessageBatch),
     ) -> Result<(), EventsError> {
         let mut rows = task.reader.rows(task.row_group, columns)?;
         for number in task.first_batch.. {
-            if !task.reader.next_batch(&mut rows, names, batch)? {
+            let ReadNames { names, dictionaries } = &mut *names;
+            if !task.reader.next_batch(&mut rows, names, dictionaries, batch)? {
                 break;
             }
             work(number, batch);
@@ -297,36 +358,31 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    /// Adds what a batch or a spill gave.
-    fn add(&self, place: (u32, u32), part: Part, by_shard: &mut ByShard) {
-        self.matrix.add(&part.calls, by_shard);
-        {
-            let mut totals = lock(&self.totals);
-            totals.0.add(&part.counts);
-            totals.1.add_all(part.skew);
-            totals.2.add_all(&part.problems);
-            totals.3.add_all(&part.services);
-        }
-        if part.trees.is_empty() {
-            return;
-        }
-        let mut calls = part.calls;
-        if self.options.calls == KeepCalls::No {
-            calls = Calls::default();
-        }
-        calls.calls.shrink_to_fit();
-        lock(&self.parts).push((place, part.trees, calls));
+    /// Adds the trees and calls that a batch or a spill gave.
+    fn add(&self, number: u32, state: &mut Builder) {
+        let part = &mut state.part;
+        self.matrix.add(&part.calls, &mut state.by_shard);
+        // A copy has no room to spare, and the thread's own buffer stays where it is.
+        let calls = match self.options.calls {
+            KeepCalls::Yes => part.calls.clone(),
+            KeepCalls::No => Calls::default(),
+        };
+        lock(&self.in_order).add(number, &part.trees, calls);
+        part.calls.clear();
+        part.trees.clear();
+    }
+
+    /// Adds the sums of a thread that is done.
+    fn sum_up(&self, state: Builder) {
+        let mut totals = lock(&self.totals);
+        totals.0.add(&state.part.counts);
+        totals.1.add_all(state.part.skew);
+        totals.2.add_all(&state.part.problems);
+        totals.3.add_all(&state.part.services);
     }
 
     fn finish(self) -> (Reconstruction, Vec<Problem>) {
-        let mut parts = std::mem::take(&mut *lock(&self.parts));
-        parts.sort_unstable_by_key(|(place, _, _)| *place);
-        let (mut trees, mut calls) = (Vec::new(), Vec::new());
-        for (_, some_trees, some_calls) in parts {
-            trees.push(some_trees);
-            calls.push(some_calls);
-        }
-        let trees = Trees::concat(trees);
+        let InOrder { trees, calls, .. } = std::mem::take(&mut *lock(&self.in_order));
         let sessions = self.sessions(&trees);
         let matrix = self.matrix.into_cells();
         let (mut counts, skew, problems, services) = std::mem::take(&mut *lock(&self.totals));
@@ -344,7 +400,11 @@ impl<'r> Run<'r> {
             skew: skew.into_pairs(number),
             problems: problems.into_sorted(),
         };
-        renumber(&new, &mut whole.matrix, &mut whole.calls, &mut whole.trees);
+        renumber(&new, &mut whole.matrix, &mut [], &mut whole.trees);
+        let parts: Vec<Mutex<&mut Calls>> = whole.calls.iter_mut().map(Mutex::new).collect();
+        let renumber_part =
+            |(): &mut (), number: usize| renumber_calls(&new, &mut lock(&parts[number]));
+        threads::each(self.threads, parts.len(), || (), renumber_part, drop);
         let mut unreadable = self.unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
         unreadable.sort_by(|a, b| (&a.place, &a.reason).cmp(&(&b.place, &b.reason)));
         (whole, unreadable)
@@ -352,13 +412,10 @@ impl<'r> Run<'r> {
 
     fn sessions(&self, trees: &Trees) -> Sessions {
         let parts: Vec<Mutex<Sessions>> = (0..self.threads).map(|_| Mutex::default()).collect();
-        self.on_threads(
-            parts.len(),
-            || (),
-            |(), number| {
-                *lock(&parts[number]) = sessions_of(trees, number, parts.len());
-            },
-        );
+        let work = |(): &mut (), number: usize| {
+            *lock(&parts[number]) = sessions_of(trees, number, parts.len());
+        };
+        self.on_threads(parts.len(), || (), work, drop);
         let parts = parts.into_iter().map(|part| part.into_inner());
         Sessions::concat(parts.map(|part| part.unwrap_or_else(PoisonError::into_inner)).collect())
     }

@@ -27,7 +27,7 @@ pub fn replay(
         }
         lock(&totals).add(&replayer.into_totals());
     };
-    threads::each(threads::count(threads), REPLAY_SHARDS, start, work);
+    threads::each(threads::count(threads), REPLAY_SHARDS, start, work, drop);
     let totals = std::mem::take(&mut *lock(&totals));
     (matrix.into_cells(), totals)
 }

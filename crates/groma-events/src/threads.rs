@@ -12,12 +12,13 @@ pub(crate) fn count(threads: usize) -> usize {
 }
 
 /// Runs `work` on each number below `count`, on up to `threads` threads; `start` makes what
-/// a thread needs.
+/// a thread needs, `finish` takes it in the end.
 pub(crate) fn each<S>(
     threads: usize,
     count: usize,
     start: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) + Sync,
+    finish: impl Fn(S) + Sync,
 ) {
     let next = AtomicUsize::new(0);
     let one_thread = || {
@@ -29,6 +30,7 @@ pub(crate) fn each<S>(
             }
             work(&mut state, number);
         }
+        finish(state);
     };
     thread::scope(|scope| {
         for _ in 1..threads.min(count) {

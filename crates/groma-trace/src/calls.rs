@@ -121,6 +121,12 @@ impl Calls {
         self.epochs.get(index).copied().unwrap_or(0)
     }
 
+    /// Forgets the calls, keeps the room.
+    pub fn clear(&mut self) {
+        self.calls.clear();
+        self.epochs.clear();
+    }
+
     pub(crate) fn push(&mut self, call: Call, epoch: u16) {
         if epoch != 0 || !self.epochs.is_empty() {
             self.epochs.resize(self.calls.len(), 0);

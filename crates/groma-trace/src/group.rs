@@ -39,6 +39,13 @@ impl Grouping {
         self.starts[last] = start;
     }
 
+    /// Each tree with its number of rows, in the order in which they first appear. Cost: about half
+    /// of [`Grouping::group`].
+    pub fn count(&mut self, trees: &[u64]) -> impl Iterator<Item = (u64, u32)> {
+        self.number(trees);
+        self.trees.iter().copied().zip(self.starts.iter().copied())
+    }
+
     /// Gives each tree a number and counts its rows; the counts are then in `starts`.
     fn number(&mut self, trees: &[u64]) {
         self.trees.clear();

@@ -40,5 +40,6 @@ pub use sessions::{SessionTable, sessions_of};
 pub use skew::{Skew, SkewPair};
 pub use tree::{Part, TreeBuilder};
 pub use whole::{
-    BatchBuffers, Fate, build_batch, build_records, reconstruct, renumber, sorted_names,
+    BatchBuffers, Fate, build_batch, build_records, reconstruct, renumber, renumber_calls,
+    sorted_names,
 };

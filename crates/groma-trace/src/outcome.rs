@@ -176,23 +176,26 @@ impl Trees {
         each_column!(push);
     }
 
-    /// Joins parts, column by column; frees the parts on the way.
-    pub fn concat(mut parts: Vec<Trees>) -> Trees {
-        let mut all = Trees::default();
-        let len = parts.iter().map(Trees::len).sum();
-        macro_rules! join {
-            ($($column:ident)*) => {
-                $({
-                    all.$column.reserve_exact(len);
-                    for part in &mut parts {
-                        all.$column.extend_from_slice(&part.$column);
-                        part.$column = Vec::new();
-                    }
-                })*
-            };
+    /// Makes room for `count` more trees.
+    pub fn reserve(&mut self, count: usize) {
+        macro_rules! reserve {
+            ($($column:ident)*) => { $(self.$column.reserve_exact(count);)* };
         }
-        each_column!(join);
-        all
+        each_column!(reserve);
+    }
+
+    /// Appends the trees of another part.
+    pub fn add_all(&mut self, other: &Trees) {
+        macro_rules! add {
+            ($($column:ident)*) => { $(self.$column.extend_from_slice(&other.$column);)* };
+        }
+        each_column!(add);
+    }
+
+    /// Forgets the trees, keeps the room.
+    pub fn clear(&mut self) {
+        macro_rules! clear { ($($column:ident)*) => { $(self.$column.clear();)* }; }
+        each_column!(clear);
     }
 
     /// Time from first to last record in nanoseconds; `None` if no time is known.

@@ -37,8 +37,9 @@ pub struct Part {
 pub struct TreeBuilder {
     /// Times at which the topology changed, sorted.
     epochs: Vec<i64>,
-    /// (message, index into the records), sorted.
-    keys: Vec<(u64, u32)>,
+    /// What is being sorted, packed into one number with its index in the lowest bits: numbers are
+    /// sorted without branches and without a look at what they stand for.
+    keys: Vec<u128>,
     times: Vec<i64>,
     /// Sorted by id.
     messages: Vec<Message>,
@@ -88,6 +89,20 @@ struct Transaction {
     depth: u32,
 }
 
+/// Bits of a key that hold an index: a tree has at most [`crate::TREE_RECORDS_MAX`] records.
+const INDEX_BITS: u32 = 20;
+const _: () = assert!(crate::TREE_RECORDS_MAX == 1 << INDEX_BITS);
+
+/// The index that is packed into a key.
+fn index_of(key: u128) -> u32 {
+    key as u32 & ((1 << INDEX_BITS) - 1)
+}
+
+/// A time as a number of the same order; an unknown time is the smallest.
+fn time_key(time: i64) -> u128 {
+    u128::from(time as u64 ^ 1 << 63)
+}
+
 const NONE: u32 = u32::MAX;
 const TIME_UNKNOWN: i64 = MessageBatch::TIME_UNKNOWN;
 
@@ -100,8 +115,8 @@ impl TreeBuilder {
         TreeBuilder { epochs, ..TreeBuilder::default() }
     }
 
-    /// Adds the tree that `records` show, which all have the same tree id and are complete.
-    /// Cost: about n log n for n records.
+    /// Adds the tree that `records` show, which all have the same tree id and are complete; at most
+    /// [`crate::TREE_RECORDS_MAX`]. Cost: about n log n for n records.
     pub fn build(&mut self, records: &[Record], part: &mut Part) {
         let Some(tree) = records.first().map(|record| record.tree) else { return };
         self.join_ends(records, part);

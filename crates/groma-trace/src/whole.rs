@@ -153,12 +153,19 @@ pub fn renumber(new: &[u32], matrix: &mut [MatrixCell], calls: &mut [Calls], tre
     for cell in matrix {
         renumber_cell(new, cell);
     }
-    for call in calls.iter_mut().flat_map(|part| &mut part.calls) {
-        call.caller = renumbered(new, call.caller);
-        call.callee = renumbered(new, call.callee);
+    for part in calls {
+        renumber_calls(new, part);
     }
     for service in &mut trees.service {
         *service = renumbered(new, *service);
+    }
+}
+
+/// Replaces the number of each name by `new[number]`.
+pub fn renumber_calls(new: &[u32], calls: &mut Calls) {
+    for call in &mut calls.calls {
+        call.caller = renumbered(new, call.caller);
+        call.callee = renumbered(new, call.callee);
     }
 }
 

@@ -1,14 +1,16 @@
-//! From segments to trees, sessions and matrix: work, time, rate and memory.
+//! From segments to trees, sessions and matrix, and replays: work, time, rate and memory.
 //!
 //! `cargo bench -p groma-events -- FOLDER` takes the segments of a folder;
 //! `-- --make FOLDER SCALE` makes some there before (scale 0.05 is 44 million records).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::{env, fs};
 
-use groma_events::{ReconstructOptions, Reconstructed, reconstruct};
-use groma_trace::distribution;
+use groma_events::{ReconstructOptions, Reconstructed, reconstruct, replay};
+use groma_trace::replay::{Choice, Following, NOT_ANY, ReplayGroup, ReplayPlan};
+use groma_trace::{Reconstruction, distribution};
 
 mod made;
 
@@ -64,9 +66,58 @@ fn measure(folder: &Path) -> Result<(), Failure> {
             best = seconds;
         }
         report(&done, seconds);
+        replay_all(&done.reconstruction);
     }
     println!("best {best:.3} s");
     Ok(())
+}
+
+/// Replays the calls as if each farm chose the nearest member. The place of a party is made up.
+fn replay_all(whole: &Reconstruction) {
+    const ACCESS_GROUPS: u32 = 40;
+    let parties: Vec<u32> = (0..whole.names.len() as u32).collect();
+    let access: Vec<u32> = parties.iter().map(|party| party % ACCESS_GROUPS).collect();
+    let mut farms: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for (name, party) in whole.names.iter().zip(&parties) {
+        // What stands before the last hyphen is a farm or a service.
+        let farm = name.rsplit_once('-').map_or(&**name, |(farm, _)| farm);
+        farms.entry(farm).or_default().push(*party);
+    }
+    let mut group_of_party = vec![NOT_ANY; parties.len()];
+    let mut groups = Vec::new();
+    for (farm, members) in farms {
+        if members.len() > 1 && !farm.starts_with("client") {
+            members.iter().for_each(|party| group_of_party[*party as usize] = groups.len() as u32);
+            groups.push(ReplayGroup { members, choice: Choice::Nearest { headroom: None } });
+        }
+    }
+    let plan = ReplayPlan {
+        party_of_name: &parties,
+        place_of_party: &parties,
+        access_of_place: &access,
+        group_of_party: &group_of_party,
+        groups: &groups,
+        proximity: &|a, b| match (a == b, access[a as usize] == access[b as usize]) {
+            (true, _) => 0,
+            (_, true) => 1,
+            _ => 3,
+        },
+        following: Following::Chosen,
+    };
+    for _ in 0..3 {
+        let before = processor();
+        let start = Instant::now();
+        let (cells, totals) = replay(&whole.calls, &plan, 0);
+        println!(
+            "replay {:.3} s, processor {:.2} s: {} groups, {} calls, {} moved, {} cells",
+            start.elapsed().as_secs_f64(),
+            processor() - before,
+            groups.len(),
+            totals.calls,
+            totals.moved,
+            cells.len(),
+        );
+    }
 }
 
 /// The numbers that the peers print, too, so that they can be compared.

@@ -2,15 +2,15 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Message, NONE, Part, TIME_UNKNOWN, TreeBuilder};
+use super::{INDEX_BITS, Message, NONE, Part, TIME_UNKNOWN, TreeBuilder, index_of, time_key};
 use crate::MessageBatch;
 use crate::calls::{Call, Seen};
 
 /// Buffers of the pairing.
 #[derive(Debug, Default)]
 pub(super) struct Pairing {
-    /// Transactions, parents before children.
-    causal: Vec<u32>,
+    /// Transactions as packed keys, parents before children.
+    causal: Vec<u128>,
     /// Calls of the transaction that is being looked at.
     open: Vec<Open>,
     /// Callees of the calls of this tree, in their final order.
@@ -43,13 +43,13 @@ impl TreeBuilder {
         self.pairing.ranges.clear();
         self.pairing.ranges.resize(transactions.len(), (0, 0));
         self.pairing.causal.clear();
-        self.pairing.causal.extend(0..transactions.len() as u32);
-        self.pairing.causal.sort_unstable_by_key(|index| {
-            let transaction = &transactions[*index as usize];
-            (transaction.depth, transaction.first, *index)
-        });
+        self.pairing.causal.extend(transactions.iter().zip(0..).map(|(transaction, index)| {
+            let depth = u128::from(transaction.depth);
+            (depth << 64 | time_key(transaction.first)) << INDEX_BITS | index
+        }));
+        self.pairing.causal.sort_unstable();
         for place in 0..self.pairing.causal.len() {
-            let transaction = self.pairing.causal[place];
+            let transaction = index_of(self.pairing.causal[place]);
             self.pair(transaction, part);
             self.place(transaction, part);
         }

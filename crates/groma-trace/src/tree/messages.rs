@@ -1,45 +1,68 @@
 //! Records to messages, messages to transactions.
 
-use super::{Message, NONE, Part, TIME_UNKNOWN, Transaction, TreeBuilder};
+use super::{
+    INDEX_BITS, Message, NONE, Part, TIME_UNKNOWN, Transaction, TreeBuilder, index_of, time_key,
+};
 use crate::MessageBatch;
 use crate::outcome::ProblemKind;
 use crate::record::Record;
+
+/// Transactions of a tree whose ids differ by less than this many bits are ordered by packed keys.
+const TRANSACTION_BITS: u32 = 128 - 1 - 64 - INDEX_BITS;
 
 impl TreeBuilder {
     /// Makes one message of all records about it.
     pub(super) fn join_ends(&mut self, records: &[Record], part: &mut Part) {
         self.keys.clear();
-        self.keys.extend(records.iter().zip(0..).map(|(record, index)| (record.message, index)));
+        let key = |(record, index): (&Record, u128)| u128::from(record.message) << 64 | index;
+        self.keys.extend(records.iter().zip(0..).map(key));
         self.keys.sort_unstable();
         self.times.clear();
         self.times.extend(records.iter().map(|record| record.time));
         self.messages.clear();
         let mut rest = self.keys.as_slice();
-        while let Some((id, _)) = rest.first() {
-            let count = rest.iter().take_while(|(other, _)| other == id).count();
+        let record = |key: &u128| &records[index_of(*key) as usize];
+        while let Some(key) = rest.first() {
+            let count = rest.iter().take_while(|other| *other >> 64 == key >> 64).count();
             let (same, others) = rest.split_at(count);
             rest = others;
             self.messages.push(match same {
-                [(_, index)] => of_one(&records[*index as usize]),
-                [(_, index), ..] => {
-                    let first = &records[*index as usize];
-                    of_many(first, same.iter().map(|(_, index)| &records[*index as usize]), part)
-                }
-                [] => break,
+                [key] => of_one(record(key)),
+                [a, b] if let Some(message) = of_both(record(a), record(b), part) => message,
+                _ => of_many(record(key), same.iter().map(record), part),
             });
         }
         part.counts.messages += self.messages.len() as u64;
     }
 
+    /// Orders messages by transaction, then requests first, then by time, then by id.
+    fn order_messages(&mut self) {
+        let messages = &self.messages;
+        let ids = || messages.iter().map(|message| message.transaction);
+        let smallest = ids().min().unwrap_or(0);
+        self.order.clear();
+        if ids().max().unwrap_or(0) - smallest >= 1 << TRANSACTION_BITS {
+            self.order.extend(0..messages.len() as u32);
+            self.order.sort_unstable_by_key(|index| {
+                let message = &messages[*index as usize];
+                (message.transaction, message.reply, message.time, *index)
+            });
+            return;
+        }
+        self.keys.clear();
+        self.keys.extend(messages.iter().zip(0..).map(|(message, index)| {
+            let transaction = u128::from(message.transaction - smallest);
+            let rank = transaction << 1 | u128::from(message.reply);
+            (rank << 64 | time_key(message.time)) << INDEX_BITS | index
+        }));
+        self.keys.sort_unstable();
+        self.order.extend(self.keys.iter().map(|key| index_of(*key)));
+    }
+
     /// Puts the messages of each transaction together.
     pub(super) fn group_transactions(&mut self, tree: u64, part: &mut Part) {
+        self.order_messages();
         let messages = &self.messages;
-        self.order.clear();
-        self.order.extend(0..messages.len() as u32);
-        self.order.sort_unstable_by_key(|index| {
-            let message = &messages[*index as usize];
-            (message.transaction, message.reply, message.time, message.id)
-        });
         self.transactions.clear();
         for (place, index) in (0..).zip(&self.order) {
             let message = &messages[*index as usize];
@@ -79,6 +102,33 @@ impl TreeBuilder {
             }
         }
     }
+}
+
+/// The message of two records, if they are its two ends: the same as [`of_many`], for nearly all.
+fn of_both(a: &Record, b: &Record, part: &mut Part) -> Option<Message> {
+    let (sent, received) = match (a.sent(), b.sent()) {
+        (true, false) => (a, b),
+        (false, true) => (b, a),
+        _ => return None,
+    };
+    let known = sent.time != TIME_UNKNOWN && received.time != TIME_UNKNOWN;
+    let agree = sent.service == received.service && sent.bytes == received.bytes;
+    if !known || !agree || sent.parent_message != received.parent_message {
+        return None;
+    }
+    part.counts.both_ends += 1;
+    if sent.process != received.process {
+        part.skew.add(sent.process, received.process, received.time.saturating_sub(sent.time));
+    }
+    let message = of_one(sent);
+    Some(Message {
+        receiver: received.process,
+        parent_transaction: sent.parent_transaction.max(received.parent_transaction),
+        reply: message.reply || received.flags & MessageBatch::FLAG_REPLY != 0,
+        first: sent.time.min(received.time),
+        last: sent.time.max(received.time),
+        ..message
+    })
 }
 
 /// The earlier of two times, either of which may be unknown.
