@@ -29,7 +29,7 @@ bench: toolchain  ## Speed, beside DuckDB and Polars on the same files
 soak: toolchain  ## The tests with far more cases: for a night
 	@cargo xtask soak
 
-fmt: toolchain  ## Format, add missing mod lines, make docs/kinds.md anew
+fmt: toolchain  ## Format, add missing mod lines, make docs/kinds.md and docs/tables.md anew
 	@cargo fmt --all
 	@cargo xtask tidy --fix
 
