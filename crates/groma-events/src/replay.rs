@@ -18,14 +18,14 @@ pub fn replay(
 ) -> (Vec<MatrixCell>, ReplayTotals) {
     let matrix = SharedMatrix::default();
     let totals = Mutex::new(ReplayTotals::default());
-    let start = || (Calls::default(), ByShard::default());
-    let work = |(replayed, by_shard): &mut (Calls, ByShard), shard: usize| {
-        let mut replayer = Replayer::new(plan);
+    let start = || (Replayer::new(plan), Calls::default(), ByShard::default());
+    let work = |state: &mut (Replayer<'_>, Calls, ByShard), shard: usize| {
+        let (replayer, replayed, by_shard) = state;
         for part in &calls[replay_shard(shard, calls.len())] {
             replayer.replay(part, replayed);
             matrix.add(replayed, by_shard);
         }
-        lock(&totals).add(&replayer.into_totals());
+        lock(&totals).add(&replayer.end_shard());
     };
     threads::each(threads::count(threads), REPLAY_SHARDS, start, work, drop);
     let totals = std::mem::take(&mut *lock(&totals));

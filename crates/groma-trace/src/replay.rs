@@ -110,53 +110,63 @@ pub fn replay(calls: &[Calls], plan: &ReplayPlan<'_>) -> (Vec<MatrixCell>, Repla
     let mut table = MatrixTable::default();
     let mut totals = ReplayTotals::default();
     let mut replayed = Calls::default();
+    let mut replayer = Replayer::new(plan);
     for shard in 0..REPLAY_SHARDS {
-        let mut replayer = Replayer::new(plan);
         for part in &calls[replay_shard(shard, calls.len())] {
             replayer.replay(part, &mut replayed);
             table.add_all(&replayed);
         }
-        totals.add(&replayer.into_totals());
+        totals.add(&replayer.end_shard());
     }
     (table.into_cells(), totals)
 }
 
-/// Replays the parts of one shard, in order.
+/// Replays shard after shard; what it learns of the plan it keeps.
 pub struct Replayer<'p> {
     plan: &'p ReplayPlan<'p>,
-    /// Members by (place of the caller, group), nearest first.
-    tiers: FxHashMap<(u32, u32), Tiers>,
-    /// Whose turn it is, by (access group of the caller, group).
-    turns: FxHashMap<(u32, u32), u32>,
+    /// Views by place of the caller (empty if it never called), then by group: an index into
+    /// `views` plus one; 0: not looked at yet.
+    view_of: Vec<Vec<u32>>,
+    views: Vec<View>,
+    /// Parties as the views see them, nearest first; as in the group where equally near.
+    members: Vec<u32>,
+    /// Where the tiers of the views end, counted from the view's first member.
+    ends: Vec<u32>,
+    /// Index into `turns` by (access group of the caller, group).
+    turn_of: FxHashMap<(u32, u32), u32>,
+    /// Whose turn it is.
+    turns: Vec<u32>,
     /// Calls to each group that chooses the nearest.
     group_loads: Vec<u64>,
     totals: ReplayTotals,
 }
 
 /// The members of a group as one place sees them.
-#[derive(Debug)]
-struct Tiers {
-    /// Parties, nearest first; as in the group where equally near.
-    members: Vec<u32>,
-    /// Where each tier ends in `members`.
-    ends: Vec<u32>,
+#[derive(Debug, Clone, Copy)]
+struct View {
+    /// Its first member in [`Replayer::members`].
+    start: u32,
+    /// How many members are nearest; 0: the group has none.
+    nearest: u32,
+    /// Its tiers: a range of [`Replayer::ends`].
+    tiers: (u32, u32),
+    /// Index into [`Replayer::turns`].
+    turn: u32,
 }
 
 impl<'p> Replayer<'p> {
     /// Nothing replayed yet.
     pub fn new(plan: &'p ReplayPlan<'p>) -> Replayer<'p> {
-        let parties = plan.group_of_party.len().max(plan.place_of_party.len());
-        let loads = || vec![0; parties];
         Replayer {
             plan,
-            tiers: FxHashMap::default(),
-            turns: FxHashMap::default(),
+            view_of: vec![Vec::new(); plan.access_of_place.len()],
+            views: Vec::new(),
+            members: Vec::new(),
+            ends: Vec::new(),
+            turn_of: FxHashMap::default(),
+            turns: Vec::new(),
             group_loads: vec![0; plan.groups.len()],
-            totals: ReplayTotals {
-                load_before: loads(),
-                load_after: loads(),
-                ..ReplayTotals::default()
-            },
+            totals: no_totals(plan),
         }
     }
 
@@ -182,9 +192,11 @@ impl<'p> Replayer<'p> {
         self.totals.calls += calls.calls.len() as u64;
     }
 
-    /// What was done.
-    pub fn into_totals(self) -> ReplayTotals {
-        self.totals
+    /// Ends a shard: gives what was done in it, and begins the next one with no turns and loads.
+    pub fn end_shard(&mut self) -> ReplayTotals {
+        self.turns.fill(0);
+        self.group_loads.fill(0);
+        std::mem::replace(&mut self.totals, no_totals(self.plan))
     }
 
     fn party(&self, name: u32) -> u32 {
@@ -205,54 +217,35 @@ impl<'p> Replayer<'p> {
             self.totals.unplaced += 1;
             return callee;
         };
-        let tiers = self.tiers.entry((place, group)).or_insert_with(|| tiers(plan, place, members));
-        let turn = self.turns.entry((*access, group)).or_insert(0);
-        self.group_loads[group as usize] += 1;
-        let load_max = match headroom {
-            None => u64::MAX,
-            Some(headroom) => {
-                let even = self.group_loads[group as usize] as f64 / members.len().max(1) as f64;
-                (even * (1.0 + headroom.max(0.0))).ceil() as u64
-            }
+        let known = self.view_of[place as usize].get(group as usize).copied().unwrap_or(0);
+        let view = match known {
+            0 => self.look(place, *access, group, members),
+            known => self.views[known as usize - 1],
         };
-        let loads = &self.totals.load_after;
-        let chosen = tiers
-            .choose(*turn, |party| loads.get(party as usize).is_none_or(|load| *load < load_max));
-        *turn = turn.wrapping_add(1);
-        chosen.unwrap_or(callee)
-    }
-}
-
-fn count(loads: &mut [u64], party: u32) {
-    if let Some(load) = loads.get_mut(party as usize) {
-        *load += 1;
-    }
-}
-
-/// Members of unknown place are furthest.
-fn tiers(plan: &ReplayPlan<'_>, place: u32, members: &[u32]) -> Tiers {
-    let distance = |party: &u32| match plan.place_of_party.get(*party as usize) {
-        Some(other) if (*other as usize) < plan.access_of_place.len() => {
-            (plan.proximity)(place, *other)
+        if view.nearest == 0 {
+            return callee;
         }
-        _ => u8::MAX,
-    };
-    let mut by_distance: Vec<(u8, u32)> =
-        members.iter().map(|party| (distance(party), *party)).collect();
-    by_distance.sort_by_key(|(distance, _)| *distance);
-    let mut ends = Vec::new();
-    for tier in by_distance.chunk_by(|a, b| a.0 == b.0) {
-        ends.push(ends.last().copied().unwrap_or(0) + tier.len() as u32);
+        let turn = &mut self.turns[view.turn as usize];
+        let first = *turn;
+        *turn = turn.wrapping_add(1);
+        let load = &mut self.group_loads[group as usize];
+        *load += 1;
+        let Some(headroom) = headroom else {
+            return self.members[(view.start + first % view.nearest) as usize];
+        };
+        let even = *load as f64 / members.len().max(1) as f64;
+        let load_max = (even * (1.0 + headroom.max(0.0))).ceil() as u64;
+        let loads = &self.totals.load_after;
+        let free = |party: u32| loads.get(party as usize).is_none_or(|load| *load < load_max);
+        self.in_turn(view, first, free).unwrap_or(callee)
     }
-    Tiers { members: by_distance.into_iter().map(|(_, party)| party).collect(), ends }
-}
 
-impl Tiers {
     /// The member of the nearest tier whose turn it is and that is `free`, or else the next one.
-    fn choose(&self, turn: u32, free: impl Fn(u32) -> bool) -> Option<u32> {
+    fn in_turn(&self, view: View, turn: u32, free: impl Fn(u32) -> bool) -> Option<u32> {
+        let members = &self.members[view.start as usize..];
         let mut start = 0;
-        for end in &self.ends {
-            let tier = &self.members[start as usize..*end as usize];
+        for end in &self.ends[view.tiers.0 as usize..view.tiers.1 as usize] {
+            let tier = &members[start as usize..*end as usize];
             let first = turn as usize % tier.len();
             let in_turn = tier[first..].iter().chain(&tier[..first]);
             if let Some(party) = in_turn.copied().find(|party| free(*party)) {
@@ -261,5 +254,53 @@ impl Tiers {
             start = *end;
         }
         None
+    }
+
+    /// How `place` sees the members of a group. Members of unknown place are furthest.
+    fn look(&mut self, place: u32, access: u32, group: u32, members: &[u32]) -> View {
+        let plan = self.plan;
+        let distance = |party: &u32| match plan.place_of_party.get(*party as usize) {
+            Some(other) if (*other as usize) < plan.access_of_place.len() => {
+                (plan.proximity)(place, *other)
+            }
+            _ => u8::MAX,
+        };
+        let mut by_distance: Vec<(u8, u32)> =
+            members.iter().map(|party| (distance(party), *party)).collect();
+        by_distance.sort_by_key(|(distance, _)| *distance);
+        let tiers_start = self.ends.len();
+        let mut end = 0;
+        for tier in by_distance.chunk_by(|a, b| a.0 == b.0) {
+            end += tier.len() as u32;
+            self.ends.push(end);
+        }
+        let turn = *self.turn_of.entry((access, group)).or_insert_with(|| {
+            self.turns.push(0);
+            self.turns.len() as u32 - 1
+        });
+        let view = View {
+            start: self.members.len() as u32,
+            nearest: self.ends.get(tiers_start).copied().unwrap_or(0),
+            tiers: (tiers_start as u32, self.ends.len() as u32),
+            turn,
+        };
+        self.members.extend(by_distance.into_iter().map(|(_, party)| party));
+        self.views.push(view);
+        let views = &mut self.view_of[place as usize];
+        views.resize(plan.groups.len(), 0);
+        views[group as usize] = self.views.len() as u32;
+        view
+    }
+}
+
+fn no_totals(plan: &ReplayPlan<'_>) -> ReplayTotals {
+    let parties = plan.group_of_party.len().max(plan.place_of_party.len());
+    let loads = || vec![0; parties];
+    ReplayTotals { load_before: loads(), load_after: loads(), ..ReplayTotals::default() }
+}
+
+fn count(loads: &mut [u64], party: u32) {
+    if let Some(load) = loads.get_mut(party as usize) {
+        *load += 1;
     }
 }
