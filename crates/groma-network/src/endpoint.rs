@@ -98,4 +98,15 @@ impl Endpoint {
     pub fn attachments(&self) -> &[Attachment] {
         if let Place::Attached(attachments) = &self.place { attachments } else { &[] }
     }
+
+    /// Whether both are known to run on one machine.
+    pub fn shares_machine(&self, other: &Endpoint) -> bool {
+        self.host == other.host && !self.stands_for_many()
+    }
+
+    /// Whether it stands for all addresses of a network, or of the outside, of which nothing else is known.
+    fn stands_for_many(&self) -> bool {
+        let nowhere = matches!(self.place, Place::Within(_) | Place::Nowhere);
+        nowhere && self.entity.is_none() && self.mac.is_none()
+    }
 }

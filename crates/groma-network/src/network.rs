@@ -244,7 +244,7 @@ impl Network {
     /// table; equal paths have equal numbers, so that amounts can be summed by number first.
     pub fn path_id(&self, from: EndpointIndex, to: EndpointIndex) -> PathIndex {
         let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
-        if a.host == b.host && self.same_vlan(a, b) {
+        if a.shares_machine(b) && self.same_vlan(a, b) {
             return Memo::SAME_HOST;
         }
         self.group_path_id(a.group, b.group)
@@ -311,7 +311,7 @@ impl Network {
     /// Every alternative, device by device. Not memoised. Cost: that of a new path.
     pub fn routes(&self, from: EndpointIndex, to: EndpointIndex) -> Vec<Route> {
         let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
-        if a.host == b.host && self.same_vlan(a, b) {
+        if a.shares_machine(b) && self.same_vlan(a, b) {
             return vec![Route { steps: Vec::new(), fraction: 1.0 }];
         }
         if !backwards(a, b) {
@@ -336,7 +336,7 @@ impl Network {
     /// 2 below one distribution device, 3 farther, 4 not known.
     pub fn proximity(&self, from: EndpointIndex, to: EndpointIndex) -> u8 {
         let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
-        if a.host == b.host {
+        if a.shares_machine(b) {
             return 0;
         }
         let (Some(near), Some(far)) = (a.access, b.access) else { return 4 };
@@ -352,7 +352,7 @@ impl Network {
     /// `None`: one of them is not placed.
     pub fn crosses_in_one_vlan(&self, from: EndpointIndex, to: EndpointIndex) -> Option<bool> {
         let (a, b) = (self.endpoint_at(from), self.endpoint_at(to));
-        if a.host == b.host {
+        if a.shares_machine(b) {
             return Some(false);
         }
         Some(self.access.is_far(a.access?, b.access?))

@@ -1,7 +1,7 @@
 //! Where end points hang.
 
 use groma_model::Timestamp;
-use groma_network::Placement;
+use groma_network::{PathClass, Placement};
 
 use crate::world::{network, network_at, path};
 
@@ -88,6 +88,17 @@ fn what_cannot_be_placed_is_told_apart() {
     assert_eq!(hangs_on(world, "192.0.2.1:443").0, Placement::External);
     assert_eq!(hangs_on("device h9 role=host", "h9").0, Placement::Unplaced);
     assert!(network(SWITCHES).endpoint("nobody").is_none());
+}
+
+#[test]
+fn two_unknown_addresses_are_not_one_machine() {
+    let network = network(&format!("{SWITCHES}\n subnet 10.0.10.0/24 vid=10"));
+    let class = |from, to| {
+        let end = |name| network.endpoint(name).unwrap();
+        network.path(end(from), end(to)).class
+    };
+    assert_eq!(class("192.0.2.1", "198.51.100.7"), PathClass::External);
+    assert_eq!(class("10.0.10.78", "10.0.10.79"), PathClass::Unplaced);
 }
 
 #[test]
