@@ -128,6 +128,9 @@ pub struct Replayer<'p> {
     /// `views` plus one; 0: not looked at yet.
     view_of: Vec<Vec<u32>>,
     views: Vec<View>,
+    /// Index into `views` by turn and members with their distances: most places behind one access
+    /// switch see a group alike, and what they share stays in the processor's cache.
+    known_views: FxHashMap<(u32, Vec<(u8, u32)>), u32>,
     /// Parties as the views see them, nearest first; as in the group where equally near.
     members: Vec<u32>,
     /// Where the tiers of the views end, counted from the view's first member.
@@ -161,6 +164,7 @@ impl<'p> Replayer<'p> {
             plan,
             view_of: vec![Vec::new(); plan.access_of_place.len()],
             views: Vec::new(),
+            known_views: FxHashMap::default(),
             members: Vec::new(),
             ends: Vec::new(),
             turn_of: FxHashMap::default(),
@@ -268,28 +272,35 @@ impl<'p> Replayer<'p> {
         let mut by_distance: Vec<(u8, u32)> =
             members.iter().map(|party| (distance(party), *party)).collect();
         by_distance.sort_by_key(|(distance, _)| *distance);
-        let tiers_start = self.ends.len();
+        let turn = *self.turn_of.entry((access, group)).or_insert_with(|| {
+            self.turns.push(0);
+            self.turns.len() as u32 - 1
+        });
+        let key = (turn, by_distance);
+        let known = self.known_views.get(&key).copied();
+        let index = known.unwrap_or_else(|| {
+            let index = self.views.len() as u32;
+            let view = self.view(turn, &key.1);
+            self.views.push(view);
+            self.known_views.insert(key, index);
+            index
+        });
+        let views = &mut self.view_of[place as usize];
+        views.resize(plan.groups.len(), 0);
+        views[group as usize] = index + 1;
+        self.views[index as usize]
+    }
+
+    fn view(&mut self, turn: u32, by_distance: &[(u8, u32)]) -> View {
+        let (start, tiers_start) = (self.members.len() as u32, self.ends.len());
         let mut end = 0;
         for tier in by_distance.chunk_by(|a, b| a.0 == b.0) {
             end += tier.len() as u32;
             self.ends.push(end);
         }
-        let turn = *self.turn_of.entry((access, group)).or_insert_with(|| {
-            self.turns.push(0);
-            self.turns.len() as u32 - 1
-        });
-        let view = View {
-            start: self.members.len() as u32,
-            nearest: self.ends.get(tiers_start).copied().unwrap_or(0),
-            tiers: (tiers_start as u32, self.ends.len() as u32),
-            turn,
-        };
-        self.members.extend(by_distance.into_iter().map(|(_, party)| party));
-        self.views.push(view);
-        let views = &mut self.view_of[place as usize];
-        views.resize(plan.groups.len(), 0);
-        views[group as usize] = self.views.len() as u32;
-        view
+        self.members.extend(by_distance.iter().map(|(_, party)| party));
+        let nearest = self.ends.get(tiers_start).copied().unwrap_or(0);
+        View { start, nearest, tiers: (tiers_start as u32, self.ends.len() as u32), turn }
     }
 }
 
