@@ -15,11 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use groma_events::{KeepCalls, ReconstructOptions, reconstruct};
-use groma_model::{Interval, Problem, Timestamp, Value, Version};
+use groma_model::{Interval, Problem, Timestamp, Version};
 use groma_network::Network;
-use groma_store::{Database, Entity, Snapshot, check};
+use groma_store::{Database, Snapshot, check};
 use groma_trace::Reconstruction;
 
+use crate::epochs::{EPOCHS_MAX, EpochTimes};
 use crate::parties::Parties;
 use crate::rebalance::{choices, rebalance};
 use crate::traffic::{Epoch, Traffic};
@@ -48,10 +49,6 @@ pub(crate) struct Derived {
 
 /// Most versions whose derived parts are kept.
 const DERIVED_KEPT_MAX: usize = 16;
-
-/// Most times in the log's window at which the topology may change, since each has a network of its
-/// own; of more, the first are taken and a problem says so.
-const EPOCHS_MAX: usize = 32;
 
 /// The derived parts of the versions in use.
 #[derive(Default)]
@@ -86,15 +83,6 @@ const KINDS_ABOVE_NETWORK: [&str; 4] =
 #[derive(Default)]
 struct SharedEvents {
     kept: Mutex<Vec<(EventsKey, Slot<Events>)>>,
-}
-
-/// When the topology changed inside the log's window.
-#[derive(Debug, Default)]
-struct EpochTimes {
-    /// Nanoseconds since 1970, rising.
-    taken: Vec<i64>,
-    /// How many more there are.
-    left_out: usize,
 }
 
 type EventsKey = (Vec<PathBuf>, Vec<i64>);
@@ -173,23 +161,24 @@ impl Derived {
             let parties =
                 Arc::new(Parties::read(snapshot, &events.reconstruction.names, Timestamp::MAX));
             let epochs = self.epoch_networks(&parties);
+            let now = &epochs[epochs.len() - 1].network;
+            let concern = self.epochs().concern(snapshot, now, &parties);
             let recorded =
                 Parties::read(&self.recorded, &events.reconstruction.names, Timestamp::MAX);
             let choices = choices(&parties, &recorded);
             let log = &events.reconstruction;
             Arc::new(if choices.is_empty() {
-                Traffic::place(parties, epochs, &log.matrix, None)
+                Traffic::place(parties, epochs, &concern, &log.matrix, None)
             } else {
-                let (matrix, rebalanced) =
-                    rebalance(&log.calls, &parties, &choices, &self.network());
-                Traffic::place(parties, epochs, &matrix, Some(rebalanced))
+                let (matrix, rebalanced) = rebalance(&log.calls, &parties, &choices, now);
+                Traffic::place(parties, epochs, &concern, &matrix, Some(rebalanced))
             })
         }))
     }
 
     /// The networks of all epochs, built side by side.
     fn epoch_networks(&self, parties: &Parties) -> Vec<Epoch> {
-        let times: Vec<Timestamp> = self.epoch_times().collect();
+        let times = self.epochs().inside();
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -204,20 +193,13 @@ impl Derived {
         times.into_iter().map(|at| Epoch::new(self.network_at(at), parties)).collect()
     }
 
-    /// A time inside each epoch; without changes of the topology, now.
-    fn epoch_times(&self) -> impl Iterator<Item = Timestamp> {
-        let boundaries = &self.epochs().taken;
-        let before = boundaries.first().map_or(Timestamp::MAX, |first| Timestamp(first - 1));
-        std::iter::once(before).chain(boundaries.iter().map(|time| Timestamp(*time)))
-    }
-
     /// Times at which a fact of the model begins or ceases to hold, inside the log's window.
     fn epochs(&self) -> &EpochTimes {
         self.epochs.get_or_init(|| {
             let window = self.database.segments().map(|row| (row.segment.from, row.segment.to));
             let window = window.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
             window.map_or_else(EpochTimes::default, |(from, to)| {
-                epochs(self.database.snapshot(), Interval { from, to })
+                EpochTimes::find(self.database.snapshot(), Interval { from, to })
             })
         })
     }
@@ -226,31 +208,6 @@ impl Derived {
     pub(crate) fn epochs_left_out(&self) -> usize {
         self.epochs().left_out
     }
-}
-
-fn epochs(snapshot: &Snapshot, window: Interval) -> EpochTimes {
-    let instances = snapshot.schema().id("service.instance");
-    let mut times: Vec<i64> = (snapshot.all_entities())
-        .filter(|entity| entity.id().kind != instances || changes_value(entity))
-        .flat_map(|entity| entity.all_facts())
-        .flat_map(|(_, fact)| [fact.valid.from, fact.valid.to])
-        .filter(|time| window.from < *time && *time < window.to && *time != Timestamp::MAX)
-        .map(|time| time.0)
-        .collect();
-    times.sort_unstable();
-    times.dedup();
-    let left_out = times.len().saturating_sub(EPOCHS_MAX);
-    times.truncate(EPOCHS_MAX);
-    EpochTimes { taken: times, left_out }
-}
-
-/// Whether an attribute holds one value at one time and another one at another. An instance that only
-/// comes or goes is found under its name all the same.
-fn changes_value(entity: &Entity) -> bool {
-    let mut seen: HashMap<usize, &Option<Value>> = HashMap::new();
-    entity
-        .all_facts()
-        .any(|(attribute, fact)| *seen.entry(attribute).or_insert(&fact.value) != &fact.value)
 }
 
 impl SharedEvents {

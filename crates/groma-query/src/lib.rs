@@ -15,6 +15,7 @@ mod clock;
 mod derive;
 mod dml;
 mod engine;
+mod epochs;
 mod error;
 mod functions;
 mod kind_table;

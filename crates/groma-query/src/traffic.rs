@@ -13,6 +13,7 @@ use groma_network::{
 };
 use groma_trace::MatrixCell;
 
+use crate::epochs::Concern;
 use crate::parties::{Parties, Role};
 
 /// The name that span decoders give to a caller outside of what was traced.
@@ -26,6 +27,8 @@ pub(crate) struct Flow {
     /// The way of the requests; `None`: an end has no place and no address.
     pub(crate) path: Option<PathIndex>,
     pub(crate) verdict: Verdict,
+    /// On which network: a number of [`Traffic::epochs`]. The last one unless the epoch matters.
+    pub(crate) world: u16,
 }
 
 impl Flow {
@@ -86,6 +89,7 @@ impl Traffic {
     pub(crate) fn place(
         parties: Arc<Parties>,
         epochs: Vec<Epoch>,
+        concern: &Concern,
         cells: &[MatrixCell],
         rebalanced: Option<Rebalanced>,
     ) -> Traffic {
@@ -95,7 +99,12 @@ impl Traffic {
         let share = cells.len().div_ceil(threads).max(1);
         let judge_all = |cells: &[MatrixCell]| -> Vec<Flow> {
             let last = judges.len() - 1;
-            cells.iter().map(|cell| judges[(cell.epoch as usize).min(last)].judge(cell)).collect()
+            let judge = |cell: &MatrixCell| {
+                let matters = concern.touches(cell.caller, cell.callee);
+                let world = if matters { (cell.epoch as usize).min(last) } else { last };
+                judges[world].judge(cell, world as u16)
+            };
+            cells.iter().map(judge).collect()
         };
         let flows = thread::scope(|scope| {
             let parts: Vec<_> =
@@ -112,7 +121,7 @@ impl Traffic {
     }
 
     pub(crate) fn epoch(&self, flow: &Flow) -> &Epoch {
-        &self.epochs[(flow.cell.epoch as usize).min(self.epochs.len() - 1)]
+        &self.epochs[usize::from(flow.world)]
     }
 
     /// Links with an end beyond access that a message of this flow uses.
@@ -159,7 +168,7 @@ impl<'a> Judge<'a> {
         Judge { epoch, parties, classifier, candidates }
     }
 
-    fn judge(&self, cell: &MatrixCell) -> Flow {
+    fn judge(&self, cell: &MatrixCell, world: u16) -> Flow {
         let (caller, callee) = (cell.caller as usize, cell.callee as usize);
         let ends = (self.epoch.endpoints[caller], self.epoch.endpoints[callee]);
         let (Some(from), Some(to)) = ends else {
@@ -169,14 +178,14 @@ impl<'a> Judge<'a> {
             } else {
                 PathClass::Unplaced
             };
-            return Flow { cell: *cell, path: None, verdict: unresolved(class) };
+            return Flow { cell: *cell, path: None, verdict: unresolved(class), world };
         };
         let path = Some(self.epoch.network.path_id(from, to));
         let verdict = match self.candidates[callee] {
             Some(candidates) => self.classifier.classify(from, to, candidates),
             None => unresolved(PathClass::Unplaced),
         };
-        Flow { cell: *cell, path, verdict }
+        Flow { cell: *cell, path, verdict, world }
     }
 }
 

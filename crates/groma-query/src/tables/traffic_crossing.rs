@@ -54,8 +54,7 @@ pub(super) static TABLE: Table = Table {
             let (cell, verdict) = (&flow.cell, &flow.verdict);
             let (caller, callee) = (traffic.party(cell.caller), traffic.party(cell.callee));
             let (bytes, hops) = (flow.bytes(), traffic.distribution_hops(flow));
-            let last = reach.len() - 1;
-            let reach = &mut reach[(cell.epoch as usize).min(last)];
+            let reach = &mut reach[usize::from(flow.world)];
             let saved = |saves: bool| Cell::Integer(if saves { bytes as i64 } else { 0 });
             sheet.push([
                 Cell::Text(&caller.name),

@@ -25,12 +25,11 @@ pub(super) static TABLE: Table = Table {
         let traffic = view.traffic();
         let mut reach: Vec<Reach<'_>> =
             traffic.epochs.iter().map(|epoch| Reach::new(&epoch.network)).collect();
-        let last = reach.len() - 1;
         let mut sums: BTreeMap<(&str, Option<&str>), Tally> = BTreeMap::new();
         let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
         for flow in &traffic.flows {
             let hop_kind = traffic.hop_kind(flow);
-            let reach = &mut reach[(flow.cell.epoch as usize).min(last)];
+            let reach = &mut reach[usize::from(flow.world)];
             sums.entry((hop_kind, flow.path.map(|path| reach.of(path))))
                 .or_default()
                 .add(&traffic, flow);

@@ -82,10 +82,9 @@ type Directed = (LinkIndex, Option<PortIndex>, Option<PortIndex>);
 /// Sums by path and by end point first, so that hops are walked once per path and not per flow.
 fn link_amounts(traffic: &Traffic, number: usize, epoch: &Epoch) -> BTreeMap<Directed, Amount> {
     let network = &epoch.network;
-    let last = traffic.epochs.len() - 1;
     let mut by_path: BTreeMap<PathIndex, BothWays> = BTreeMap::new();
     let mut by_ends: BTreeMap<(PathIndex, EndpointIndex, bool), BothWays> = BTreeMap::new();
-    for flow in traffic.flows.iter().filter(|flow| (flow.cell.epoch as usize).min(last) == number) {
+    for flow in traffic.flows.iter().filter(|flow| usize::from(flow.world) == number) {
         let ends = (
             epoch.endpoints[flow.cell.caller as usize],
             epoch.endpoints[flow.cell.callee as usize],

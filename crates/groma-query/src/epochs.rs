@@ -1,0 +1,181 @@
+//! When the topology changed inside the log's window, and whom each change concerns.
+//!
+//! A message is costed with the network of its own time. Most changes move one machine, so that only
+//! the traffic of its neighbours in a group has to look at another network than the last one; a change
+//! that is not about a machine concerns everybody.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use groma_model::{EntityRef, Interval, Timestamp, Value};
+use groma_network::{Network, PortIndex, Role};
+use groma_store::{Entity, Snapshot};
+
+use crate::parties::Parties;
+
+/// Most times in the log's window at which the topology may change, since each has a network of its
+/// own; of more, the first are taken and a problem says so.
+pub(crate) const EPOCHS_MAX: usize = 32;
+
+/// When the topology changed inside the log's window.
+#[derive(Debug, Default)]
+pub(crate) struct EpochTimes {
+    /// Nanoseconds since 1970, rising.
+    pub(crate) taken: Vec<i64>,
+    /// How many more there are.
+    pub(crate) left_out: usize,
+    /// What changed.
+    changed: Vec<EntityRef>,
+    /// Whether nothing changed after the window: then its end is now.
+    ends_now: bool,
+}
+
+impl EpochTimes {
+    /// Of the facts that begin or cease to hold inside the window.
+    pub(crate) fn find(snapshot: &Snapshot, window: Interval) -> EpochTimes {
+        let instances = snapshot.schema().id("service.instance");
+        let mut epochs = EpochTimes { ends_now: true, ..EpochTimes::default() };
+        for entity in snapshot.all_entities() {
+            if entity.id().kind == instances && !changes_value(entity) {
+                continue;
+            }
+            let before = epochs.taken.len();
+            for time in entity.all_facts().flat_map(|(_, fact)| [fact.valid.from, fact.valid.to]) {
+                epochs.ends_now &= time < window.to || time == Timestamp::MAX;
+                if window.from < time && time < window.to {
+                    epochs.taken.push(time.0);
+                }
+            }
+            if epochs.taken.len() > before {
+                epochs.changed.push(entity.id().clone());
+            }
+        }
+        epochs.taken.sort_unstable();
+        epochs.taken.dedup();
+        epochs.left_out = epochs.taken.len().saturating_sub(EPOCHS_MAX);
+        epochs.taken.truncate(EPOCHS_MAX);
+        epochs
+    }
+
+    /// A time inside each epoch, now for the last one if nothing changed since.
+    pub(crate) fn inside(&self) -> Vec<Timestamp> {
+        let before = self.taken.first().map(|first| Timestamp(first - 1));
+        let mut times: Vec<Timestamp> =
+            before.into_iter().chain(self.taken.iter().map(|time| Timestamp(*time))).collect();
+        match times.last_mut() {
+            Some(last) if self.ends_now && self.left_out == 0 => *last = Timestamp::MAX,
+            Some(_) => {}
+            None => times.push(Timestamp::MAX),
+        }
+        times
+    }
+
+    /// The parties whose traffic must be looked at epoch by epoch.
+    pub(crate) fn concern(
+        &self,
+        snapshot: &Snapshot,
+        network: &Network,
+        parties: &Parties,
+    ) -> Concern {
+        let finder = MachineFinder::new(snapshot, network);
+        let mut machines = HashSet::new();
+        let mut names: HashSet<&str> = HashSet::new();
+        for entity in &self.changed {
+            if &*snapshot.schema().kind(entity.kind).name == "service.instance" {
+                names.insert(&entity.key);
+                continue;
+            }
+            match finder.machine(entity) {
+                Some(machine) => machines.insert(machine),
+                None => return Concern::Everybody,
+            };
+        }
+        let moved = |name: &str| {
+            let endpoint = network.endpoint(name).map(|endpoint| network.endpoint_at(endpoint));
+            let device = endpoint.and_then(|endpoint| endpoint.device);
+            names.contains(name)
+                || device.is_some_and(|device| machines.contains(&network.device(device).name))
+        };
+        let mut concerned: Vec<bool> =
+            parties.parties.iter().map(|party| moved(&party.name)).collect();
+        // Who could have been called instead counts as well.
+        for group in &parties.groups {
+            if group.members.iter().any(|member| concerned[*member]) {
+                group.members.iter().for_each(|member| concerned[*member] = true);
+            }
+        }
+        Concern::Parties(concerned)
+    }
+}
+
+/// Whom changes of the topology concern.
+#[derive(Debug)]
+pub(crate) enum Concern {
+    /// All traffic.
+    Everybody,
+    /// Traffic from or to these parties, by number.
+    Parties(Vec<bool>),
+}
+
+impl Concern {
+    /// Whether traffic between two parties depends on the epoch.
+    pub(crate) fn touches(&self, caller: u32, callee: u32) -> bool {
+        match self {
+            Concern::Everybody => true,
+            Concern::Parties(concerned) => concerned[caller as usize] || concerned[callee as usize],
+        }
+    }
+}
+
+/// Whether an attribute holds one value at one time and another one at another. An instance that only
+/// comes or goes is found under its name all the same.
+fn changes_value(entity: &Entity) -> bool {
+    let mut seen: HashMap<usize, &Option<Value>> = HashMap::new();
+    entity
+        .all_facts()
+        .any(|(attribute, fact)| *seen.entry(attribute).or_insert(&fact.value) != &fact.value)
+}
+
+/// Finds the machine that a change is about.
+struct MachineFinder<'a> {
+    snapshot: &'a Snapshot,
+    network: &'a Network,
+    ports: HashMap<String, PortIndex>,
+    /// The machine at the other end of a switch port's cable.
+    behind: HashMap<PortIndex, Arc<str>>,
+}
+
+impl<'a> MachineFinder<'a> {
+    fn new(snapshot: &'a Snapshot, network: &'a Network) -> MachineFinder<'a> {
+        let ports = (0..network.ports().len()).map(PortIndex::from);
+        let ports = ports.map(|port| (network.port_label(port), port)).collect();
+        let is_host =
+            |port: PortIndex| network.device(network.port(port).device).role == Role::Host;
+        let ends = network.links().iter().filter_map(|link| Some((link.a, link.b?)));
+        let behind = ends
+            .flat_map(|(a, b)| [(a, b), (b, a)])
+            .filter(|(near, far)| !is_host(*near) && is_host(*far))
+            .map(|(near, far)| (near, Arc::clone(&network.device(network.port(far).device).name)))
+            .collect();
+        MachineFinder { snapshot, network, ports, behind }
+    }
+
+    /// `None`: the change is not about one machine.
+    fn machine(&self, entity: &EntityRef) -> Option<Arc<str>> {
+        let kind = self.snapshot.schema().kind(entity.kind);
+        let port = match &*kind.name {
+            "physical.port" => *self.ports.get(&*entity.key)?,
+            "network.address" => {
+                let address = self.snapshot.entity(entity)?;
+                let port = address.lasting_value_at(kind.attribute("port")?, Timestamp::MAX)?;
+                *self.ports.get(&*port.as_reference()?.key)?
+            }
+            _ => return None,
+        };
+        let device = self.network.device(self.network.port(port).device);
+        match device.role {
+            Role::Host => Some(Arc::clone(&device.name)),
+            _ => self.behind.get(&port).cloned(),
+        }
+    }
+}
