@@ -56,9 +56,14 @@ impl MatrixCell {
 #[derive(Debug, Default)]
 pub struct MatrixTable {
     /// A power of two of places, or none; a cell without requests and replies is free.
-    places: Vec<MatrixCell>,
+    places: Vec<Place>,
     used: usize,
 }
+
+/// A cell in a cache line of its own: one step to memory fetches all of it.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Place(MatrixCell);
 
 const PLACES_MIN: usize = 64;
 
@@ -71,7 +76,7 @@ impl MatrixTable {
         let mask = self.places.len() - 1;
         let mut place = hash as usize & mask;
         loop {
-            let cell = &mut self.places[place];
+            let cell = &mut self.places[place].0;
             if cell.is_free() {
                 *cell = MatrixCell::of(call, epoch);
                 self.used += 1;
@@ -87,13 +92,13 @@ impl MatrixTable {
 
     fn grow(&mut self) {
         let len = (self.places.len() * 2).max(PLACES_MIN);
-        let old = std::mem::replace(&mut self.places, vec![MatrixCell::default(); len]);
-        for cell in old.into_iter().filter(|cell| !cell.is_free()) {
+        let old = std::mem::replace(&mut self.places, vec![Place::default(); len]);
+        for Place(cell) in old.into_iter().filter(|place| !place.0.is_free()) {
             let mut place = hash_of_cell(&cell) as usize & (len - 1);
-            while !self.places[place].is_free() {
+            while !self.places[place].0.is_free() {
                 place = (place + 1) & (len - 1);
             }
-            self.places[place] = cell;
+            self.places[place] = Place(cell);
         }
     }
 
@@ -116,9 +121,11 @@ impl MatrixTable {
     }
 
     /// The cells, in no particular order.
-    pub fn into_cells(mut self) -> Vec<MatrixCell> {
-        self.places.retain(|cell| !cell.is_free());
-        self.places
+    pub fn into_cells(self) -> Vec<MatrixCell> {
+        let mut cells = Vec::with_capacity(self.used);
+        let used = self.places.iter().map(|place| place.0).filter(|cell| !cell.is_free());
+        cells.extend(used);
+        cells
     }
 }
 
