@@ -20,7 +20,7 @@ use groma_network::Network;
 use groma_store::{Database, Snapshot, check};
 use groma_trace::Reconstruction;
 
-use crate::epochs::{EPOCHS_MAX, EpochTimes};
+use crate::epochs::{Concern, EPOCHS_MAX, EpochTimes, StandIns};
 use crate::parties::Parties;
 use crate::rebalance::{choices, rebalance};
 use crate::traffic::{Epoch, Traffic};
@@ -160,9 +160,7 @@ impl Derived {
             let snapshot = self.database.snapshot();
             let parties =
                 Arc::new(Parties::read(snapshot, &events.reconstruction.names, Timestamp::MAX));
-            let epochs = self.epoch_networks(&parties);
-            let now = &epochs[epochs.len() - 1].network;
-            let concern = self.epochs().concern(snapshot, now, &parties);
+            let (epochs, concern) = self.epoch_networks(&parties);
             let recorded =
                 Parties::read(&self.recorded, &events.reconstruction.names, Timestamp::MAX);
             let choices = choices(&parties, &recorded);
@@ -170,15 +168,44 @@ impl Derived {
             Arc::new(if choices.is_empty() {
                 Traffic::place(parties, epochs, &concern, &log.matrix, None)
             } else {
-                let (matrix, rebalanced) = rebalance(&log.calls, &parties, &choices, now);
+                let (matrix, rebalanced) =
+                    rebalance(&log.calls, &parties, &choices, &epochs[epochs.len() - 1].network);
                 Traffic::place(parties, epochs, &concern, &matrix, Some(rebalanced))
             })
         }))
     }
 
-    /// The networks of all epochs, built side by side.
-    fn epoch_networks(&self, parties: &Parties) -> Vec<Epoch> {
-        let times = self.epochs().inside();
+    /// The network of each epoch, and whom the changes between them concern. A network is built for an
+    /// earlier time only if that of now cannot stand for it.
+    fn epoch_networks(&self, parties: &Parties) -> (Vec<Epoch>, Concern) {
+        let (snapshot, epochs) = (self.database.snapshot(), self.epochs());
+        let mut times = epochs.inside();
+        let last = times.pop().unwrap_or(Timestamp::MAX);
+        let now = Epoch::new(self.network_at(last), parties);
+        let concern = epochs.concern(snapshot, &now.network, parties);
+        let stand_ins = StandIns::new(epochs, snapshot, &now.network);
+        let standing = |at: &Timestamp| {
+            let endpoints = stand_ins.as_ref()?.endpoints_at(*at, &now.endpoints, &concern)?;
+            Some(Epoch { network: Arc::clone(&now.network), endpoints })
+        };
+        let known: Vec<Option<Epoch>> = times.iter().map(standing).collect();
+        let missing: Vec<Timestamp> = times
+            .iter()
+            .zip(&known)
+            .filter(|(_, epoch)| epoch.is_none())
+            .map(|(at, _)| *at)
+            .collect();
+        self.build_networks(&missing);
+        let mut networks: Vec<Epoch> = (times.iter().zip(known))
+            .map(|(at, epoch)| epoch.unwrap_or_else(|| Epoch::new(self.network_at(*at), parties)))
+            .collect();
+        drop(stand_ins);
+        networks.push(now);
+        (networks, concern)
+    }
+
+    /// Builds networks side by side.
+    fn build_networks(&self, times: &[Timestamp]) {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -190,7 +217,6 @@ impl Derived {
                 });
             }
         });
-        times.into_iter().map(|at| Epoch::new(self.network_at(at), parties)).collect()
     }
 
     /// Times at which a fact of the model begins or ceases to hold, inside the log's window.

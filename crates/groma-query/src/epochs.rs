@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use groma_model::{EntityRef, Interval, Timestamp, Value};
-use groma_network::{Network, PortIndex, Role};
+use groma_model::{EntityRef, Fact, Interval, Timestamp, Value};
+use groma_network::{AccessIndex, EndpointIndex, Network, Placement, PortIndex, Role};
 use groma_store::{Entity, Snapshot};
 
 use crate::parties::Parties;
@@ -105,6 +105,82 @@ impl EpochTimes {
             }
         }
         Concern::Parties(concerned)
+    }
+}
+
+/// The end points of an earlier time on the network of now, if all that changed since is the VLAN that
+/// machines are in: a path depends only on where its ends hang and on their VLANs, so that another end
+/// point of the same access switches and VLAN stands for the machine as it was. `None`: more changed, or
+/// nothing hangs there today; then that time needs a network of its own.
+pub(crate) struct StandIns<'a> {
+    snapshot: &'a Snapshot,
+    network: &'a Network,
+    by_place: HashMap<(AccessIndex, u16), EndpointIndex>,
+}
+
+impl<'a> StandIns<'a> {
+    pub(crate) fn new(
+        epochs: &EpochTimes,
+        snapshot: &'a Snapshot,
+        network: &'a Network,
+    ) -> Option<StandIns<'a>> {
+        let only_moves = epochs.changed.iter().all(|entity| is_vlan_move(snapshot, entity));
+        only_moves.then(|| {
+            let places = network.endpoints().iter().enumerate().filter_map(|(index, endpoint)| {
+                let vlan = network.vlans()[endpoint.vlan?.index()].vid;
+                let placed =
+                    endpoint.placement == Placement::Placed && !endpoint.attachments().is_empty();
+                placed.then_some(((endpoint.access?, vlan), EndpointIndex::from(index)))
+            });
+            StandIns { snapshot, network, by_place: places.collect() }
+        })
+    }
+
+    /// The end points of an earlier time, given those of now.
+    pub(crate) fn endpoints_at(
+        &self,
+        at: Timestamp,
+        now: &[Option<EndpointIndex>],
+        concern: &Concern,
+    ) -> Option<Vec<Option<EndpointIndex>>> {
+        let of = |(party, endpoint): (usize, &Option<EndpointIndex>)| match endpoint {
+            Some(endpoint) if concern.touches(party as u32, party as u32) => {
+                self.endpoint_at(at, *endpoint).map(Some)
+            }
+            unmoved => Some(*unmoved),
+        };
+        now.iter().enumerate().map(of).collect()
+    }
+
+    fn endpoint_at(&self, at: Timestamp, now: EndpointIndex) -> Option<EndpointIndex> {
+        let endpoint = self.network.endpoint_at(now);
+        let Some(attachment) = endpoint.attachments().first() else { return Some(now) };
+        let ports = self.snapshot.schema().find("physical.port")?;
+        let port = self.snapshot.get(ports.id, &self.network.port_label(attachment.port))?;
+        let vlan = port.value_at(ports.attribute("access_vlan")?, at).and_then(Value::as_integer);
+        let vlan_now = endpoint.vlan.map(|vlan| self.network.vlans()[vlan.index()].vid);
+        match vlan.and_then(|vlan| u16::try_from(vlan).ok()) {
+            Some(vlan) if Some(vlan) != vlan_now => {
+                self.by_place.get(&(endpoint.access?, vlan)).copied()
+            }
+            _ => Some(now),
+        }
+    }
+}
+
+/// Whether all that changed about an entity is the VLAN of an access port, or an address.
+fn is_vlan_move(snapshot: &Snapshot, entity: &EntityRef) -> bool {
+    let kind = snapshot.schema().kind(entity.kind);
+    let Some(entity) = snapshot.entity(entity) else { return false };
+    match &*kind.name {
+        "network.address" => true,
+        "physical.port" => {
+            let bounded = |fact: &Fact| fact.valid != Interval::ALWAYS;
+            entity.all_facts().all(|(attribute, fact)| {
+                !bounded(fact) || &*kind.attributes[attribute].name == "access_vlan"
+            })
+        }
+        _ => false,
     }
 }
 
