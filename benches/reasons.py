@@ -8,6 +8,7 @@ question, so nothing is reconstructed before; importing is not timed. DuckDB and
 that is theirs, trees, sessions and matrix, on the same files. BENCH_FOLDER keeps the data for the next run.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -21,6 +22,7 @@ import psycopg
 
 GROMA = os.environ["GROMA"]
 SCALES = sys.argv[1:] or ["0.001", "0.01", "0.05"]
+FORKS = ["near", "one_vlan", "cut"]
 PEERS = pathlib.Path(__file__).parent / "peers"
 MERGE = """UPDATE one_vlan.network.vlan SET merged_into = (SELECT min(id) FROM network.vlan WHERE zone IS NOT NULL)
            WHERE zone IS NOT NULL"""
@@ -39,7 +41,7 @@ class Server:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         port = None
         for line in self.process.stdout:
-            if found := re.search(r"-p (\d+)", line):
+            if found := re.search(r"^listening at .*-p (\d+)", line):
                 port = int(found.group(1))
                 break
         self.connection = psycopg.connect(
@@ -55,7 +57,7 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) // 1024
 
-    def stop(self):
+    def close(self):
         self.connection.close()
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
@@ -65,13 +67,18 @@ def report(what, seconds, records):
     print(f"  {what:<48} {seconds:8.3f} s {records / seconds / 1e6:9.1f} M records/s", flush=True)
 
 
-def run(folder, scale):
+def prepare(folder, scale):
     made, store = folder / f"made-{scale}", folder / f"store-{scale}"
     if not made.exists():
         groma(str(store), "generate", str(made), "--scale", scale, "--seed", "1")
     if not store.exists():
         groma(str(store), "import", str(made))
-    server = Server(str(store))
+    return made, store
+
+
+def run(server, scale):
+    for fork in FORKS:
+        server.ask(f"DROP DATABASE IF EXISTS {fork}")
     trees, reconstructed = server.ask("SELECT count(*) FROM trace.trees")
     count = lambda name: server.ask(f"SELECT count FROM trace.counts WHERE name = '{name}'")[0]
     records = count("records")
@@ -98,10 +105,9 @@ def run(folder, scale):
     _, cut = server.ask("SELECT sum(bytes) FROM cut.traffic.reasons")
     report("what if: a link is cut", cut, records)
     print(f"  peak memory with three forks {server.peak_mebibytes()} MiB")
-    for fork in ["near", "one_vlan", "cut"]:
+    for fork in FORKS:
         server.ask(f"DROP DATABASE {fork}")
-    server.stop()
-    return reconstructed, made
+    return reconstructed
 
 
 def peer(name, made):
@@ -121,7 +127,9 @@ def main():
         folder = pathlib.Path(kept or passing)
         folder.mkdir(parents=True, exist_ok=True)
         for scale in SCALES:
-            ours, made = run(folder, scale)
+            made, store = prepare(folder, scale)
+            with contextlib.closing(Server(str(store))) as server:
+                ours = run(server, scale)
             for name in ["duckdb", "polars"] if float(scale) <= 0.011 else ["duckdb"]:
                 theirs = peer(name, made)
                 if theirs:
