@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use groma_model::{EntityRef, Fact, Interval, Timestamp, Value};
+use groma_model::{EntityRef, Interval, Timestamp, Value};
 use groma_network::{AccessIndex, EndpointIndex, Network, Placement, PortIndex, Role};
 use groma_store::{Entity, Snapshot};
 
@@ -16,6 +16,9 @@ use crate::parties::Parties;
 /// Most times in the log's window at which the topology may change, since each has a network of its
 /// own; of more, the first are taken and a problem says so.
 pub(crate) const EPOCHS_MAX: usize = 32;
+
+/// Kinds whose names outlive what they name: one that only comes or goes changes no topology.
+const LASTING: [&str; 3] = ["service.instance", "compute.process", "compute.container"];
 
 /// When the topology changed inside the log's window.
 #[derive(Debug, Default)]
@@ -33,10 +36,10 @@ pub(crate) struct EpochTimes {
 impl EpochTimes {
     /// Of the facts that begin or cease to hold inside the window.
     pub(crate) fn find(snapshot: &Snapshot, window: Interval) -> EpochTimes {
-        let instances = snapshot.schema().id("service.instance");
+        let lasting = LASTING.map(|kind| snapshot.schema().id(kind));
         let mut epochs = EpochTimes { ends_now: true, ..EpochTimes::default() };
         for entity in snapshot.all_entities() {
-            if entity.id().kind == instances && !changes_value(entity) {
+            if lasting.contains(&entity.id().kind) && !changes_value(entity) {
                 continue;
             }
             let before = epochs.taken.len();
@@ -155,9 +158,14 @@ impl<'a> StandIns<'a> {
     fn endpoint_at(&self, at: Timestamp, now: EndpointIndex) -> Option<EndpointIndex> {
         let endpoint = self.network.endpoint_at(now);
         let Some(attachment) = endpoint.attachments().first() else { return Some(now) };
-        let ports = self.snapshot.schema().find("physical.port")?;
-        let port = self.snapshot.get(ports.id, &self.network.port_label(attachment.port))?;
-        let vlan = port.value_at(ports.attribute("access_vlan")?, at).and_then(Value::as_integer);
+        let own = endpoint.entity.as_ref().and_then(|entity| self.vlan_of_machine(entity, at));
+        let vlan = own.or_else(|| {
+            let port = self.snapshot.get(
+                self.snapshot.schema().id("physical.port"),
+                &self.network.port_label(attachment.port),
+            )?;
+            self.value(port, "access_vlan", at)?.as_integer()
+        });
         let vlan_now = endpoint.vlan.map(|vlan| self.network.vlans()[vlan.index()].vid);
         match vlan.and_then(|vlan| u16::try_from(vlan).ok()) {
             Some(vlan) if Some(vlan) != vlan_now => {
@@ -166,22 +174,45 @@ impl<'a> StandIns<'a> {
             _ => Some(now),
         }
     }
+
+    /// The VLAN of the virtual machine that an entity runs on, if it is one with a VLAN of its own.
+    fn vlan_of_machine(&self, entity: &EntityRef, at: Timestamp) -> Option<i64> {
+        let mut id = entity.clone();
+        for _ in 0..RUNS_ON_MAX {
+            let entity = self.snapshot.entity(&id)?;
+            if let Some(vlan) = self.value(entity, "vlan", at) {
+                return vlan.as_integer();
+            }
+            id = self.value(entity, "runs_on", at)?.as_reference()?.clone();
+        }
+        None
+    }
+
+    fn value(&self, entity: &'a Entity, attribute: &str, at: Timestamp) -> Option<&'a Value> {
+        let kind = self.snapshot.schema().kind(entity.id().kind);
+        entity.lasting_value_at(kind.attribute(attribute)?, at)
+    }
 }
 
-/// Whether all that changed about an entity is the VLAN of an access port, or an address.
+/// Longest chain of `runs_on` that is followed: instance, process, container, machine, and some room.
+const RUNS_ON_MAX: usize = 8;
+
+/// Whether all that changed about an entity is the VLAN that it is in, or an address.
 fn is_vlan_move(snapshot: &Snapshot, entity: &EntityRef) -> bool {
     let kind = snapshot.schema().kind(entity.kind);
-    let Some(entity) = snapshot.entity(entity) else { return false };
-    match &*kind.name {
-        "network.address" => true,
-        "physical.port" => {
-            let bounded = |fact: &Fact| fact.valid != Interval::ALWAYS;
-            entity.all_facts().all(|(attribute, fact)| {
-                !bounded(fact) || &*kind.attributes[attribute].name == "access_vlan"
-            })
-        }
-        _ => false,
-    }
+    let may_change: &[&str] = match &*kind.name {
+        "network.address" => return true,
+        "physical.port" => &["access_vlan"],
+        "compute.host" => &["address"],
+        "compute.vm" => &["address", "vlan"],
+        _ => return false,
+    };
+    snapshot.entity(entity).is_some_and(|entity| {
+        entity.all_facts().all(|(attribute, fact)| {
+            fact.valid == Interval::ALWAYS
+                || may_change.contains(&&*kind.attributes[attribute].name)
+        })
+    })
 }
 
 /// Whom changes of the topology concern.
@@ -239,13 +270,17 @@ impl<'a> MachineFinder<'a> {
     /// `None`: the change is not about one machine.
     fn machine(&self, entity: &EntityRef) -> Option<Arc<str>> {
         let kind = self.snapshot.schema().kind(entity.kind);
+        let value = |attribute: &str| {
+            let entity = self.snapshot.entity(entity)?;
+            entity.lasting_value_at(kind.attribute(attribute)?, Timestamp::MAX)?.as_reference()
+        };
         let port = match &*kind.name {
-            "physical.port" => *self.ports.get(&*entity.key)?,
-            "network.address" => {
-                let address = self.snapshot.entity(entity)?;
-                let port = address.lasting_value_at(kind.attribute("port")?, Timestamp::MAX)?;
-                *self.ports.get(&*port.as_reference()?.key)?
+            "compute.host" => {
+                return Some(value("device").map_or(&entity.key, |device| &device.key).clone());
             }
+            "compute.vm" => return self.machine(value("host")?),
+            "physical.port" => *self.ports.get(&*entity.key)?,
+            "network.address" => *self.ports.get(&*value("port")?.key)?,
             _ => return None,
         };
         let device = self.network.device(self.network.port(port).device);
