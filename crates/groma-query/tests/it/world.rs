@@ -34,7 +34,10 @@ impl WorldHandle {
         WorldHandle { engine: Engine::new(Arc::clone(&world), options), world, folder }
     }
 
+    /// The first word after `WORLD` names the database; none is `live`.
     fn fill(&self, text: &str) {
+        let (database, text) = text.split_once('\n').unwrap_or(("", text));
+        let database = if database.trim().is_empty() { LIVE } else { database.trim() };
         let lines =
             text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let (messages, entities): (Vec<&str>, Vec<&str>) =
@@ -44,7 +47,10 @@ impl WorldHandle {
         let (changes, problems) =
             identify(world.schema(), &"story".into(), &observations, Timestamp(1));
         world
-            .commit(LIVE, Commit { problems, ..Commit::new("story".into(), Timestamp(1), changes) })
+            .commit(
+                database,
+                Commit { problems, ..Commit::new("story".into(), Timestamp(1), changes) },
+            )
             .unwrap();
         if !messages.is_empty() {
             let segment = self.write(&messages);
@@ -65,22 +71,32 @@ impl WorldHandle {
             source: "story".into(),
             records: summary.records,
             from: Timestamp(0),
-            to: Timestamp(1),
+            to: seconds("1000"),
             bytes: summary.file_bytes,
         }
     }
 }
 
-/// `kind id attribute=value ...`
+/// `kind id attribute=value ... [valid_from=seconds] [valid_to=seconds]`
 fn observation(line: &str) -> Observation {
     let (kind, rest) =
         line.split_once(' ').expect("a line of a world is: kind id attribute=value ...");
     let mut words = rest.split(' ').filter(|word| !word.is_empty());
     let id = words.next().expect("an entity has an id");
-    words.fold(Observation::new(kind.to_owned(), id, Timestamp(1)), |observation, word| {
+    let mut observation = Observation::new(kind.to_owned(), id, Timestamp(1));
+    for word in words {
         let (attribute, value) = word.split_once('=').expect("attribute=value");
-        observation.with(attribute.to_owned(), Raw::Text(value.to_owned()))
-    })
+        match attribute {
+            "valid_from" => observation.valid.from = seconds(value),
+            "valid_to" => observation.valid.to = seconds(value),
+            _ => observation = observation.with(attribute.to_owned(), Raw::Text(value.to_owned())),
+        }
+    }
+    observation
+}
+
+fn seconds(text: &str) -> Timestamp {
+    Timestamp((text.parse::<f64>().unwrap() * 1e9) as i64)
 }
 
 /// `message seconds process send|receive peer id=1 tx=1-2 [parent=..] [reply] [bytes=..] [service=..] [session=..]`
@@ -95,7 +111,7 @@ fn message(line: &str) -> MessageRecord {
     let (tree, transaction, parent_transaction) =
         groma_trace::hierarchical_id(named["tx"]).expect("tx is hierarchical");
     MessageRecord {
-        time: Some(Timestamp((seconds.parse::<f64>().unwrap() * 1e9) as i64)),
+        time: Some(self::seconds(seconds)),
         process: (*process).into(),
         direction: if *direction == "send" { Direction::Send } else { Direction::Receive },
         peer: (*peer).into(),
