@@ -49,5 +49,6 @@ pub use path::{
     Failure, HOPS_MAX, Hop, Layer, Path, PathClass, ROUTES_MAX, Route, RouteStep, Share,
 };
 pub use problem::PROBLEMS_MAX;
+pub use read::LASTING_KINDS;
 pub use reason::{Cause, Classifier, Reason, Stretch, Verdict, classify};
 pub use vlan::Vlan;

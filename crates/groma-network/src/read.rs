@@ -22,7 +22,7 @@ pub(crate) struct Row<'a, const N: usize> {
 
 /// Kinds whose names outlive what they name: a message log goes on naming an instance that was replaced
 /// by one of another name, and no network needs to be built for each of the two.
-const LASTING: [&str; 3] = ["service.instance", "compute.process", "compute.container"];
+pub const LASTING_KINDS: [&str; 3] = ["service.instance", "compute.process", "compute.container"];
 
 impl<'a> Reader<'a> {
     /// The entities of a kind that exist at the time. A kind or attribute that the schema lacks
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
         kind: &str,
         attributes: [&str; N],
     ) -> impl Iterator<Item = Row<'a, N>> {
-        let lasts = LASTING.contains(&kind);
+        let lasts = LASTING_KINDS.contains(&kind);
         let kind = self.snapshot.schema().find(kind);
         let attributes = attributes.map(|name| kind.and_then(|kind| kind.attribute(name)));
         (kind.into_iter())

@@ -43,7 +43,6 @@ pub(crate) struct Derived {
     epochs: OnceLock<EpochTimes>,
     problems: OnceLock<Vec<Problem>>,
     events: OnceLock<Arc<Events>>,
-    network: OnceLock<Arc<Network>>,
     traffic: OnceLock<Arc<Traffic>>,
 }
 
@@ -60,17 +59,51 @@ pub(crate) struct DerivedCache {
 /// What versions and databases share.
 #[derive(Default)]
 struct Shared {
-    events: SharedEvents,
-    networks: SharedNetworks,
+    /// The logs last reconstructed, by their files and the epochs they are cut at.
+    events: Kept<(Vec<PathBuf>, Vec<i64>), Events>,
+    /// Networks by what they were built from: a snapshot of which only other kinds differ gives the same.
+    networks: Kept<(Snapshot, Timestamp), Network>,
 }
 
-/// Networks by what they were built from: a snapshot of which only other kinds differ gives the same.
-#[derive(Default)]
-struct SharedNetworks {
-    kept: Mutex<Vec<(Snapshot, Timestamp, Slot<Network>)>>,
+/// What was made last, each once, the least used first.
+struct Kept<K, T> {
+    slots: Mutex<Vec<(K, Slot<T>)>>,
 }
 
 type Slot<T> = Arc<OnceLock<Arc<T>>>;
+
+impl<K, T> Default for Kept<K, T> {
+    fn default() -> Kept<K, T> {
+        Kept { slots: Mutex::default() }
+    }
+}
+
+impl<K, T> Kept<K, T> {
+    /// The thing of a key, and at most `count_max` things. Who asks while it is made waits for it; others
+    /// do not.
+    fn of(
+        &self,
+        key: K,
+        same: impl Fn(&K, &K) -> bool,
+        count_max: usize,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let slot = {
+            let mut slots = lock(&self.slots);
+            let kept = match slots.iter().position(|(known, _)| same(known, &key)) {
+                Some(place) => slots.remove(place),
+                None => (key, Slot::default()),
+            };
+            if slots.len() >= count_max {
+                slots.remove(0);
+            }
+            let slot = Arc::clone(&kept.1);
+            slots.push(kept);
+            slot
+        };
+        Arc::clone(slot.get_or_init(|| Arc::new(make())))
+    }
+}
 
 /// Most networks that are kept.
 const NETWORKS_KEPT_MAX: usize = 2 * (EPOCHS_MAX + 1);
@@ -78,14 +111,6 @@ const NETWORKS_KEPT_MAX: usize = 2 * (EPOCHS_MAX + 1);
 /// Kinds that a network does not look at.
 const KINDS_ABOVE_NETWORK: [&str; 4] =
     ["service.application", "service.farm", "service.service", "service.replica_set"];
-
-/// The logs last reconstructed, by their files and the epochs they are cut at.
-#[derive(Default)]
-struct SharedEvents {
-    kept: Mutex<Vec<(EventsKey, Slot<Events>)>>,
-}
-
-type EventsKey = (Vec<PathBuf>, Vec<i64>);
 
 /// Most logs that are kept reconstructed.
 const EVENTS_KEPT_MAX: usize = 2;
@@ -115,7 +140,6 @@ impl DerivedCache {
                 epochs: OnceLock::new(),
                 problems: OnceLock::new(),
                 events: OnceLock::new(),
-                network: OnceLock::new(),
                 traffic: OnceLock::new(),
             })
         });
@@ -138,19 +162,28 @@ impl Derived {
     /// Trees, sessions and the matrix as recorded. Blocks while the log is read.
     pub(crate) fn events(&self) -> Arc<Events> {
         let events = self.events.get_or_init(|| {
-            self.shared.events.of((self.segment_files(), self.epochs().taken.clone()))
+            let (files, epochs) = (self.segment_files(), self.epochs().taken.clone());
+            let read = || read_events(&files, epochs.clone());
+            self.shared.events.of(
+                (files.clone(), epochs.clone()),
+                PartialEq::eq,
+                EVENTS_KEPT_MAX,
+                read,
+            )
         });
         Arc::clone(events)
     }
 
     /// The network as it is now. Blocks while it is built.
     pub(crate) fn network(&self) -> Arc<Network> {
-        Arc::clone(self.network.get_or_init(|| self.network_at(Timestamp::MAX)))
+        self.network_at(Timestamp::MAX)
     }
 
     /// The network as it was at a time. Blocks while it is built.
     pub(crate) fn network_at(&self, at: Timestamp) -> Arc<Network> {
-        self.shared.networks.of(self.database.snapshot(), at)
+        let snapshot = self.database.snapshot();
+        let build = || Network::build(snapshot, at);
+        self.shared.networks.of((snapshot.clone(), at), same_network, NETWORKS_KEPT_MAX, build)
     }
 
     /// The traffic of this database on its network. Blocks while it is placed.
@@ -236,56 +269,16 @@ impl Derived {
     }
 }
 
-impl SharedEvents {
-    fn of(&self, key: EventsKey) -> Arc<Events> {
-        let slot = {
-            let mut kept = lock(&self.kept);
-            match kept.iter().position(|(known, _)| *known == key) {
-                Some(place) => Arc::clone(&kept[place].1),
-                None => {
-                    if kept.len() >= EVENTS_KEPT_MAX {
-                        kept.remove(0);
-                    }
-                    let slot = Arc::new(OnceLock::new());
-                    kept.push((key.clone(), Arc::clone(&slot)));
-                    slot
-                }
-            }
-        };
-        let (files, epochs) = key;
-        Arc::clone(slot.get_or_init(|| Arc::new(read_events(&files, epochs))))
-    }
-}
-
-impl SharedNetworks {
-    fn of(&self, snapshot: &Snapshot, at: Timestamp) -> Arc<Network> {
-        let slot = {
-            let mut kept = lock(&self.kept);
-            let same = |known: &Snapshot| {
-                let mut kinds = snapshot.schema().kinds().iter();
-                kinds.all(|kind| {
-                    KINDS_ABOVE_NETWORK.contains(&&*kind.name) || known.shares(snapshot, kind.id)
-                })
-            };
-            match kept.iter().position(|(known, time, _)| *time == at && same(known)) {
-                Some(place) => {
-                    let used = kept.remove(place);
-                    let slot = Arc::clone(&used.2);
-                    kept.push(used);
-                    slot
-                }
-                None => {
-                    if kept.len() >= NETWORKS_KEPT_MAX {
-                        kept.remove(0);
-                    }
-                    let slot = Slot::default();
-                    kept.push((snapshot.clone(), at, Arc::clone(&slot)));
-                    slot
-                }
-            }
-        };
-        Arc::clone(slot.get_or_init(|| Arc::new(Network::build(snapshot, at))))
-    }
+/// Whether a network of one is a network of the other.
+fn same_network(
+    (known, known_at): &(Snapshot, Timestamp),
+    (snapshot, at): &(Snapshot, Timestamp),
+) -> bool {
+    let mut kinds = snapshot.schema().kinds().iter();
+    known_at == at
+        && kinds.all(|kind| {
+            KINDS_ABOVE_NETWORK.contains(&&*kind.name) || known.shares(snapshot, kind.id)
+        })
 }
 
 fn read_events(files: &[PathBuf], epochs: Vec<i64>) -> Events {

@@ -8,7 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use groma_model::{EntityRef, Interval, Timestamp, Value};
-use groma_network::{AccessIndex, EndpointIndex, Network, Placement, PortIndex, Role};
+use groma_network::{
+    AccessIndex, EndpointIndex, LASTING_KINDS, Network, Placement, PortIndex, Role,
+};
 use groma_store::{Entity, Snapshot};
 
 use crate::parties::Parties;
@@ -16,9 +18,6 @@ use crate::parties::Parties;
 /// Most times in the log's window at which the topology may change, since each has a network of its
 /// own; of more, the first are taken and a problem says so.
 pub(crate) const EPOCHS_MAX: usize = 32;
-
-/// Kinds whose names outlive what they name: one that only comes or goes changes no topology.
-const LASTING: [&str; 3] = ["service.instance", "compute.process", "compute.container"];
 
 /// When the topology changed inside the log's window.
 #[derive(Debug, Default)]
@@ -36,7 +35,7 @@ pub(crate) struct EpochTimes {
 impl EpochTimes {
     /// Of the facts that begin or cease to hold inside the window.
     pub(crate) fn find(snapshot: &Snapshot, window: Interval) -> EpochTimes {
-        let lasting = LASTING.map(|kind| snapshot.schema().id(kind));
+        let lasting = LASTING_KINDS.map(|kind| snapshot.schema().id(kind));
         let mut epochs = EpochTimes { ends_now: true, ..EpochTimes::default() };
         for entity in snapshot.all_entities() {
             if lasting.contains(&entity.id().kind) && !changes_value(entity) {
