@@ -14,7 +14,7 @@ const SOAK_CASES: &str = "20000";
 /// All that must hold before a change is taken. The tests run last, so that their summary closes.
 pub(crate) fn ci(root: &Path) -> anyhow::Result<bool> {
     needs::install_psql();
-    let python = needs::python(&["psycopg[binary]"]);
+    let python = needs::python();
     Ok(tidy_step(root)?
         && step(root, "format", &["fmt", "--all", "--check"])?
         && clippy(root)?
@@ -38,8 +38,7 @@ pub(crate) fn bench(root: &Path) -> anyhow::Result<bool> {
     if !step(root, "release build", &["build", "--release", "--workspace"])? {
         return Ok(false);
     }
-    let python = needs::python(&["duckdb", "polars", "pyarrow", "psycopg[binary]"])
-        .context("the benches need python3 with venv")?;
+    let python = needs::python().context("the benches need python3 with venv")?;
     let binary = target(root).join("release").join("groma");
     let mut programs: Vec<_> = std::fs::read_dir(root.join("benches"))
         .context("reading benches/")?
@@ -61,7 +60,7 @@ pub(crate) fn bench(root: &Path) -> anyhow::Result<bool> {
 
 /// The tests with far more cases; those that can run longer look at `GROMA_SOAK`.
 pub(crate) fn soak(root: &Path) -> anyhow::Result<bool> {
-    let python = needs::python(&["psycopg[binary]"]);
+    let python = needs::python();
     tests(root, python.as_deref(), &[("PROPTEST_CASES", SOAK_CASES), ("GROMA_SOAK", "1")])
 }
 

@@ -1,6 +1,7 @@
 //! What tests and benches use beside cargo. Missing things are installed where that is possible
 //! without asking, and otherwise named; the tests that use them then skip themselves and say so.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -17,9 +18,12 @@ pub(crate) fn install_psql() {
     }
 }
 
-/// A Python that has these packages, in a virtual environment under the cache folder.
+/// What Python must have: one package a line, pinned.
+const PYTHON_PACKAGES: &str = include_str!("../python.txt");
+
+/// A Python that has the packages of `python.txt`, in a virtual environment under the cache folder.
 /// `None`: there is none, and the reason was printed.
-pub(crate) fn python(packages: &[&str]) -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let folder = cache_folder()?.join("groma-venv");
     let python = folder.join("bin").join("python");
     if !python.is_file() {
@@ -34,21 +38,19 @@ pub(crate) fn python(packages: &[&str]) -> Option<PathBuf> {
             return None;
         }
     }
-    let missing: Vec<&str> = (packages.iter().copied())
-        .filter(|package| {
-            let module = package.split('[').next().unwrap_or(package);
-            !quiet(Command::new(&python).args(["-c", &format!("import {module}")]))
-        })
-        .collect();
-    if !missing.is_empty() {
-        println!("installing {} for Python", missing.join(", "));
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        if !quiet(Command::new(&python).args(install).args(&missing)) {
-            println!("that failed: the tests that use them are skipped");
-            return None;
-        }
+    let (wanted, installed) = (folder.join("wanted.txt"), folder.join("installed.txt"));
+    if fs::read_to_string(&installed).is_ok_and(|text| text == PYTHON_PACKAGES) {
+        return Some(python);
     }
-    Some(python)
+    println!("installing Python packages: xtask/python.txt");
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    let well = fs::write(&wanted, PYTHON_PACKAGES).is_ok()
+        && quiet(Command::new(&python).args(install).arg(&wanted))
+        && fs::rename(&wanted, &installed).is_ok();
+    if !well {
+        println!("that failed: the tests that use them are skipped");
+    }
+    well.then_some(python)
 }
 
 fn cache_folder() -> Option<PathBuf> {
