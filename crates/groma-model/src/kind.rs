@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::trust::SourceText;
+use crate::{AliasKind, Trust};
+
 /// Number of a kind in its schema, in the order of the schema files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KindId(pub u16);
@@ -58,6 +61,8 @@ pub struct Attribute {
     pub unit: Option<String>,
     /// Whether it names the thing that contains this one; such chains must not close.
     pub containment: bool,
+    /// Whether its value is a name of the entity, by which sources that call it otherwise mean the same.
+    pub identifies: Option<AliasKind>,
     /// One sentence for the manual.
     pub doc: String,
 }
@@ -100,6 +105,7 @@ impl Kind {
 pub struct Schema {
     kinds: Vec<Kind>,
     by_name: HashMap<Arc<str>, KindId>,
+    trust: Trust,
 }
 
 /// A schema file is wrong.
@@ -111,6 +117,16 @@ pub enum SchemaError {
         /// File name.
         file: String,
         /// What the parser said.
+        reason: String,
+    },
+    /// An entry about sources is wrong.
+    #[error("schema {file}, source {name}: {reason}")]
+    Source {
+        /// File name.
+        file: String,
+        /// Name of the source, as it is written.
+        name: String,
+        /// What is wrong.
         reason: String,
     },
     /// Two kinds or two attributes of one name, a bad name, an unknown type or target.
@@ -144,13 +160,14 @@ impl Schema {
 
     /// Reads schema files given as (name, text). Kinds may refer to kinds of any of the files.
     pub fn parse(files: &[(&str, &str)]) -> Result<Schema, SchemaError> {
-        let mut written = Vec::new();
+        let (mut written, mut sources) = (Vec::new(), Vec::new());
         for (file, text) in files {
             let parsed: SchemaFile = toml::from_str(text).map_err(|error| SchemaError::Syntax {
                 file: (*file).into(),
                 reason: error.message().into(),
             })?;
             written.extend(parsed.kind.into_iter().map(|kind| (*file, kind)));
+            sources.push((*file, parsed.source));
         }
         let mut by_name = HashMap::new();
         for (index, (file, kind)) in written.iter().enumerate() {
@@ -164,7 +181,26 @@ impl Schema {
         let kinds = (written.iter().enumerate())
             .map(|(index, (file, kind))| kind.resolve(KindId(index as u16), file, &by_name))
             .collect::<Result<_, _>>()?;
-        Ok(Schema { kinds, by_name })
+        let mut schema = Schema { kinds, by_name, trust: Trust::default() };
+        for (file, entries) in sources {
+            let mut trust = std::mem::take(&mut schema.trust);
+            let read = trust.read(&entries, || Box::new(schema.attribute_names()));
+            schema.trust = trust;
+            read.map_err(|(name, reason)| SchemaError::Source { file: file.into(), name, reason })?;
+        }
+        Ok(schema)
+    }
+
+    /// Whom to believe.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// `layer.noun.attribute` of every attribute.
+    fn attribute_names(&self) -> impl Iterator<Item = String> {
+        self.kinds.iter().flat_map(|kind| {
+            kind.attributes.iter().map(move |attribute| format!("{kind}.{}", attribute.name))
+        })
     }
 
     /// All kinds, in the order of the files.
@@ -207,6 +243,8 @@ impl fmt::Display for Kind {
 struct SchemaFile {
     #[serde(default)]
     kind: Vec<KindText>,
+    #[serde(default)]
+    source: Vec<SourceText>,
 }
 
 #[derive(Deserialize)]
@@ -232,6 +270,7 @@ struct AttributeText {
     to: Vec<String>,
     #[serde(default)]
     containment: bool,
+    identifies: Option<String>,
 }
 
 impl KindText {
@@ -260,6 +299,7 @@ impl KindText {
                 of: attribute.value_type(kinds).map_err(|reason| self.error(file, reason))?,
                 unit: attribute.unit.clone(),
                 containment: attribute.containment,
+                identifies: attribute.alias_kind().map_err(|reason| self.error(file, reason))?,
                 doc: attribute.doc.clone(),
             });
         }
@@ -269,6 +309,18 @@ impl KindText {
 }
 
 impl AttributeText {
+    fn alias_kind(&self) -> Result<Option<AliasKind>, String> {
+        let Some(name) = &self.identifies else { return Ok(None) };
+        let kind = AliasKind::named(name).ok_or_else(|| {
+            let known = AliasKind::ALL.map(AliasKind::name).join(", ");
+            format!("\"{}\" identifies = \"{name}\" is none of {known}", self.name)
+        })?;
+        match self.of.as_str() {
+            "text" | "texts" => Ok(Some(kind)),
+            _ => Err(format!("\"{}\" identifies, so it must be of type text or texts", self.name)),
+        }
+    }
+
     fn value_type(&self, kinds: &HashMap<Arc<str>, KindId>) -> Result<ValueType, String> {
         let targets = || {
             if self.to.is_empty() {

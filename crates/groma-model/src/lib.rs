@@ -4,18 +4,22 @@
 //! The store reads them against the [`Schema`] and turns them into [`Fact`]s about typed attributes.
 //! What cannot be read becomes a [`Problem`], and the rest goes on.
 
+mod alias;
 mod fact;
 mod kind;
 mod observation;
 mod time;
+mod trust;
 mod units;
 mod value;
 
+pub use alias::AliasKind;
 pub use fact::{Fact, Source, Version};
 pub use kind::{
     Attribute, AttributeIndex, EntityRef, Kind, KindId, Schema, SchemaError, ValueType,
 };
 pub use observation::{Decoded, Observation, Problem, Raw};
 pub use time::{Interval, Timestamp, TimestampError};
+pub use trust::{RANK_DEFAULT, SOURCE_RULES_MAX, Says, SourceRule, Trust};
 pub use units::{format_bytes, format_count};
 pub use value::{Value, ValueError};

@@ -191,7 +191,7 @@ impl<'a> Reading<'a> {
             match change {
                 Change::Exists { entity } => drop(self.entities.insert(entity.clone())),
                 Change::Assert { .. } => self.file.facts += 1,
-                Change::Remove { .. } => {}
+                _ => {}
             }
         }
         let commit = Commit {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use groma_model::{AttributeIndex, EntityRef, Fact};
 
-use crate::{Difference, Entity, Snapshot};
+use crate::{Alias, Difference, Entity, Ruling, Snapshot};
 
 /// One step of a commit. Steps about different (entity, attribute, source) may come in any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,20 @@ pub enum Change {
         /// The entity.
         entity: EntityRef,
     },
+    /// The entity is known by a name, whether or not anything else is known of it.
+    Alias {
+        /// The entity.
+        entity: EntityRef,
+        /// The name.
+        alias: Alias,
+    },
+    /// Someone declares that the entity is one with another, or is not.
+    Rule {
+        /// The entity.
+        entity: EntityRef,
+        /// The other, and what was declared.
+        ruling: Ruling,
+    },
 }
 
 impl Change {
@@ -36,7 +50,9 @@ impl Change {
         match self {
             Change::Exists { entity }
             | Change::Assert { entity, .. }
-            | Change::Remove { entity } => entity,
+            | Change::Remove { entity }
+            | Change::Alias { entity, .. }
+            | Change::Rule { entity, .. } => entity,
         }
     }
 }

@@ -70,12 +70,23 @@ mod tag {
     pub(super) const COMMIT: u8 = 1;
     pub(super) const FORK: u8 = 2;
     pub(super) const DROP: u8 = 3;
+    /// A commit with the outcome of a poll.
+    pub(super) const POLLED_COMMIT: u8 = 16;
 
     pub(super) const EXISTS: u8 = 1;
     pub(super) const ASSERT: u8 = 2;
     pub(super) const REMOVE: u8 = 3;
+    pub(super) const ALIAS: u8 = 16;
+    pub(super) const RULE: u8 = 17;
     /// Added to the tag of a change about the same entity as the one before.
     pub(super) const SAME_ENTITY: u8 = 0x80;
+
+    pub(super) const SAME: u8 = 0;
+    pub(super) const APART: u8 = 1;
+
+    pub(super) const COMPLETE: u8 = 0;
+    pub(super) const PARTIAL: u8 = 1;
+    pub(super) const FAILED: u8 = 2;
 
     pub(super) const NONE: u8 = 0;
     pub(super) const TEXT: u8 = 1;

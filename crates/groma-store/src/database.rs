@@ -242,7 +242,7 @@ impl Database {
     fn note_observations(&mut self, changes: &[Change]) {
         let facts = changes.iter().filter_map(|change| match change {
             Change::Assert { fact, .. } => Some(fact),
-            Change::Exists { .. } | Change::Remove { .. } => None,
+            _ => None,
         });
         let mut run: Option<(&Source, Timestamp)> = None;
         for fact in facts {

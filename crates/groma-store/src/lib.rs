@@ -16,6 +16,7 @@ mod entity;
 mod error;
 mod identify;
 mod journal;
+mod naming;
 mod snapshot;
 mod world;
 
@@ -29,5 +30,6 @@ pub use entity::Entity;
 pub use error::StoreError;
 pub use identify::identify;
 pub use journal::{Journal, JournalError, MemoryJournal};
+pub use naming::{Alias, Poll, PollOutcome, Ruling, Verdict};
 pub use snapshot::{Conflict, Difference, FactRow, Snapshot};
 pub use world::{Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, NAME_BYTES_MAX, World};

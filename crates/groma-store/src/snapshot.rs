@@ -143,6 +143,10 @@ impl Snapshot {
         let kinds = Arc::make_mut(&mut next.entities);
         for run in changes.chunk_by(|a, b| a.entity() == b.entity()) {
             let Some(first) = run.first() else { continue };
+            if run.iter().all(|change| matches!(change, Change::Alias { .. } | Change::Rule { .. }))
+            {
+                continue;
+            }
             let entities = &mut kinds[usize::from(first.entity().kind.0)];
             let (lost, won) = apply_run(entities, first.entity(), run);
             next.fact_count = next.fact_count + won - lost;
@@ -192,7 +196,7 @@ fn apply_run(
     let mut facts = (run.iter())
         .filter_map(|change| match change {
             Change::Assert { attribute, fact, .. } => Some((*attribute, fact)),
-            Change::Exists { .. } | Change::Remove { .. } => None,
+            _ => None,
         })
         .peekable();
     // Hearing again that an entity exists must not copy its part of the tree.

@@ -16,8 +16,8 @@ use groma_model::{Problem, Schema, Source, Timestamp, Version};
 
 use crate::codec::{self, Entry, SetAside};
 use crate::{
-    Change, CommitRow, Database, Journal, MemoryJournal, PROBLEMS_KEPT_MAX, ProblemRow, Segment,
-    SegmentRow, Snapshot, SourceRow, StoreError,
+    Change, CommitRow, Database, Journal, MemoryJournal, PROBLEMS_KEPT_MAX, Poll, ProblemRow,
+    Segment, SegmentRow, Snapshot, SourceRow, StoreError,
 };
 
 /// Name of the database that holds what the sources say.
@@ -48,17 +48,22 @@ pub struct Commit {
     pub problems: Vec<Problem>,
     /// Files of trace messages, already durable.
     pub segments: Vec<Segment>,
+    /// What became of asking the source, if it was asked.
+    pub poll: Option<Poll>,
 }
 
 impl Commit {
     /// Without problems and segments.
     pub fn new(source: Source, heard_at: Timestamp, changes: Vec<Change>) -> Commit {
-        Commit { source, heard_at, changes, problems: Vec::new(), segments: Vec::new() }
+        Commit { source, heard_at, changes, problems: Vec::new(), segments: Vec::new(), poll: None }
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.problems.is_empty() && self.segments.is_empty()
+        self.changes.is_empty()
+            && self.problems.is_empty()
+            && self.segments.is_empty()
+            && self.poll.is_none()
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use groma_model::{
-    Attribute, AttributeIndex, EntityRef, Fact, Interval, Kind, KindId, Problem, Schema, Source,
-    Timestamp, Value, ValueType, Version,
+    AliasKind, Attribute, AttributeIndex, EntityRef, Fact, Interval, Kind, KindId, Problem, Schema,
+    Source, Timestamp, Value, ValueType, Version,
 };
 
 use super::bytes::{Malformed, Reader, checksum};
 use super::{Entry, FORMAT, SetAside, tag};
-use crate::{Change, Commit, Segment};
+use crate::{Alias, Change, Commit, Poll, PollOutcome, Ruling, Segment, Verdict};
 
 /// Most elements that room is made for at once; a longer list grows as it is read.
 const RESERVED_MAX: usize = 1 << 16;
@@ -83,7 +83,16 @@ impl<'a> Decoder<'a> {
                 database: self.text()?,
                 version: Version(self.bytes.number()?),
                 problems_not_kept: self.bytes.number()?,
-                commit: self.commit()?,
+                commit: self.commit(None)?,
+            }),
+            tag::POLLED_COMMIT => Ok(Entry::Commit {
+                database: self.text()?,
+                version: Version(self.bytes.number()?),
+                problems_not_kept: self.bytes.number()?,
+                commit: {
+                    let poll = self.poll()?;
+                    self.commit(Some(poll))?
+                },
             }),
             tag::FORK => Ok(Entry::Fork {
                 name: self.text()?,
@@ -95,8 +104,9 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn commit(&mut self) -> Result<Commit, Malformed> {
+    fn commit(&mut self, poll: Option<Poll>) -> Result<Commit, Malformed> {
         Ok(Commit {
+            poll,
             source: self.text()?,
             heard_at: self.time()?,
             problems: self.list(3, Decoder::problem)?,
@@ -138,11 +148,52 @@ impl<'a> Decoder<'a> {
                 tag::REMOVE => {
                     changes.extend(self.known(entity).map(|entity| Change::Remove { entity }))
                 }
+                tag::ALIAS => {
+                    let alias = self.alias()?;
+                    let known = self.known(entity);
+                    changes.extend(
+                        known.zip(alias).map(|(entity, alias)| Change::Alias { entity, alias }),
+                    );
+                }
+                tag::RULE => {
+                    let ruling = self.ruling()?;
+                    let known = self.known(entity);
+                    changes.extend(known.map(|entity| Change::Rule { entity, ruling }));
+                }
                 tag::ASSERT => changes.extend(self.assertion(entity)?),
                 _ => return Err(Malformed("a change is of no known sort")),
             }
         }
         Ok(changes)
+    }
+
+    fn poll(&mut self) -> Result<Poll, Malformed> {
+        let at = self.time()?;
+        let outcome = match self.bytes.byte()? {
+            tag::COMPLETE => PollOutcome::Complete { since: self.time()? },
+            tag::PARTIAL => PollOutcome::Partial,
+            tag::FAILED => PollOutcome::Failed { reason: self.text()?.to_string() },
+            _ => return Err(Malformed("a poll came to nothing known")),
+        };
+        Ok(Poll { at, outcome })
+    }
+
+    /// `None`: a sort of alias that is not known; a newer groma may have written it.
+    fn alias(&mut self) -> Result<Option<Alias>, Malformed> {
+        let kind = AliasKind::named(&self.text()?);
+        let (text, source, heard_at) = (self.text()?, self.text()?, self.time()?);
+        let valid = Interval { from: self.time()?, to: self.time()? };
+        Ok(kind.map(|kind| Alias { kind, text, source, heard_at, valid }))
+    }
+
+    fn ruling(&mut self) -> Result<Ruling, Malformed> {
+        let (other, source, heard_at) = (self.text()?, self.text()?, self.time()?);
+        let verdict = match self.bytes.byte()? {
+            tag::SAME => Verdict::Same(Interval { from: self.time()?, to: self.time()? }),
+            tag::APART => Verdict::Apart,
+            _ => return Err(Malformed("a verdict is of no known sort")),
+        };
+        Ok(Ruling { other, verdict, source, heard_at })
     }
 
     /// `None`: set aside.

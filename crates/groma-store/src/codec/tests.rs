@@ -1,9 +1,9 @@
-use groma_model::{EntityRef, Fact, Interval, Schema, Value};
+use groma_model::{AliasKind, EntityRef, Fact, Interval, Schema, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Change, Segment};
+use crate::{Alias, Change, Poll, PollOutcome, Ruling, Segment, Verdict};
 
 /// Every attribute of every sort that a value can be.
 fn schema() -> Arc<Schema> {
@@ -74,6 +74,32 @@ fn change() -> impl Strategy<Value = Change> {
             };
             Change::Assert { entity, attribute, fact }
         }),
+        1 => (entity(), text(), text(), time(), time(), time()).prop_map(
+            |(entity, text, source, heard_at, from, to)| {
+                let (kind, valid) = (AliasKind::Fqdn, Interval { from, to });
+                Change::Alias { entity, alias: Alias { kind, text, source, heard_at, valid } }
+            },
+        ),
+        1 => (entity(), text(), text(), time(), time(), any::<bool>()).prop_map(
+            |(entity, other, source, heard_at, to, apart)| {
+                let valid = Interval { from: Timestamp(3), to };
+                let verdict = if apart { Verdict::Apart } else { Verdict::Same(valid) };
+                Change::Rule { entity, ruling: Ruling { other, verdict, source, heard_at } }
+            },
+        ),
+    ]
+}
+
+fn poll() -> impl Strategy<Value = Option<Poll>> {
+    prop_oneof![
+        Just(None),
+        (time(), time()).prop_map(|(at, since)| {
+            Some(Poll { at, outcome: PollOutcome::Complete { since } })
+        }),
+        time().prop_map(|at| Some(Poll { at, outcome: PollOutcome::Partial })),
+        (time(), "[a-z]{0,5}").prop_map(|(at, reason)| {
+            Some(Poll { at, outcome: PollOutcome::Failed { reason } })
+        }),
     ]
 }
 
@@ -98,12 +124,12 @@ fn problem() -> impl Strategy<Value = Problem> {
 fn entry() -> impl Strategy<Value = Entry> {
     let commit = (
         (text(), any::<u64>(), any::<u64>(), text(), time()),
-        (vec(change(), 0..12), vec(problem(), 0..3), vec(segment(), 0..3)),
+        (vec(change(), 0..12), vec(problem(), 0..3), vec(segment(), 0..3), poll()),
     );
     prop_oneof![
-        6 => commit.prop_map(|(head, (changes, problems, segments))| {
+        6 => commit.prop_map(|(head, (changes, problems, segments, poll))| {
             let (database, version, problems_not_kept, source, heard_at) = head;
-            let commit = Commit { source, heard_at, changes, problems, segments };
+            let commit = Commit { source, heard_at, changes, problems, segments, poll };
             Entry::Commit { database, version: Version(version), commit, problems_not_kept }
         }),
         1 => (text(), text(), time())

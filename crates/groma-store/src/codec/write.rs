@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::bytes::{checksum, put_fixed, put_number, put_signed};
 use super::{Entry, FORMAT, tag};
-use crate::{Change, Commit, StoreError};
+use crate::{Alias, Change, Commit, Poll, PollOutcome, Ruling, StoreError, Verdict};
 
 /// Writes an entry. Cost: linear.
 ///
@@ -50,10 +50,12 @@ impl<'a> Writer<'a> {
     fn entry(&mut self, entry: &'a Entry) -> Result<(), StoreError> {
         match entry {
             Entry::Commit { database, version, commit, problems_not_kept } => {
-                self.body.push(tag::COMMIT);
+                let polled = commit.poll.as_ref();
+                self.body.push(if polled.is_some() { tag::POLLED_COMMIT } else { tag::COMMIT });
                 self.text(database);
                 self.number(version.0);
                 self.number(*problems_not_kept);
+                polled.into_iter().for_each(|poll| self.poll(poll));
                 self.commit(commit)?;
             }
             Entry::Fork { name, template, created_at } => {
@@ -104,10 +106,17 @@ impl<'a> Writer<'a> {
             Change::Exists { .. } => tag::EXISTS,
             Change::Assert { .. } => tag::ASSERT,
             Change::Remove { .. } => tag::REMOVE,
+            Change::Alias { .. } => tag::ALIAS,
+            Change::Rule { .. } => tag::RULE,
         };
         self.body.push(if same { what | tag::SAME_ENTITY } else { what });
         if !same {
             self.reference(entity)?;
+        }
+        match change {
+            Change::Alias { alias, .. } => self.alias(alias),
+            Change::Rule { ruling, .. } => self.ruling(ruling),
+            _ => {}
         }
         if let Change::Assert { attribute, fact, .. } = change {
             let kind = self.schema.kind(entity.kind);
@@ -119,6 +128,44 @@ impl<'a> Writer<'a> {
             self.fact(fact)?;
         }
         Ok(())
+    }
+
+    fn poll(&mut self, poll: &'a Poll) {
+        self.time(poll.at);
+        match &poll.outcome {
+            PollOutcome::Complete { since } => {
+                self.body.push(tag::COMPLETE);
+                self.time(*since);
+            }
+            PollOutcome::Partial => self.body.push(tag::PARTIAL),
+            PollOutcome::Failed { reason } => {
+                self.body.push(tag::FAILED);
+                self.text(reason);
+            }
+        }
+    }
+
+    fn alias(&mut self, alias: &'a Alias) {
+        self.text(alias.kind.name());
+        self.text(&alias.text);
+        self.text(&alias.source);
+        for time in [alias.heard_at, alias.valid.from, alias.valid.to] {
+            self.time(time);
+        }
+    }
+
+    fn ruling(&mut self, ruling: &'a Ruling) {
+        self.text(&ruling.other);
+        self.text(&ruling.source);
+        self.time(ruling.heard_at);
+        match ruling.verdict {
+            Verdict::Apart => self.body.push(tag::APART),
+            Verdict::Same(valid) => {
+                self.body.push(tag::SAME);
+                self.time(valid.from);
+                self.time(valid.to);
+            }
+        }
     }
 
     fn fact(&mut self, fact: &'a Fact) -> Result<(), StoreError> {

@@ -108,7 +108,7 @@ fn change() -> impl Strategy<Value = Change> {
 pub(crate) fn independent(changes: Vec<Change>) -> Vec<Change> {
     let mut seen = HashSet::new();
     let mut keep = |change: &Change| match change {
-        Change::Exists { .. } => true,
+        Change::Exists { .. } | Change::Alias { .. } | Change::Rule { .. } => true,
         Change::Remove { .. } => false,
         Change::Assert { entity, attribute, fact } => {
             seen.insert((entity.clone(), *attribute, Arc::clone(&fact.source), fact.valid.from))
