@@ -17,7 +17,7 @@ use std::thread;
 use groma_events::{KeepCalls, ReconstructOptions, reconstruct};
 use groma_model::{Interval, Problem, Timestamp, Version};
 use groma_network::Network;
-use groma_store::{Database, Snapshot, check};
+use groma_store::{Database, Snapshot, State, check};
 use groma_trace::Reconstruction;
 
 use crate::epochs::{Concern, EPOCHS_MAX, EpochTimes, StandIns};
@@ -52,7 +52,7 @@ const DERIVED_KEPT_MAX: usize = 16;
 /// The derived parts of the versions in use.
 #[derive(Default)]
 pub(crate) struct DerivedCache {
-    kept: Mutex<HashMap<(Version, Version), Arc<Derived>>>,
+    kept: Mutex<HashMap<(State, Version), Arc<Derived>>>,
     shared: Arc<Shared>,
 }
 
@@ -124,7 +124,7 @@ impl DerivedCache {
         segments_folder: Option<&Path>,
     ) -> Arc<Derived> {
         let mut kept = lock(&self.kept);
-        let key = (database.version(), live.version());
+        let key = (database.state(), live.version());
         if kept.len() >= DERIVED_KEPT_MAX
             && !kept.contains_key(&key)
             && let Some(oldest) = kept.keys().min().copied()

@@ -134,12 +134,12 @@ impl Write {
             .with_hint("Write them in several statements, or import a file."));
         }
         let now = crate::clock::now();
-        let source = format!("sql:{}", session.user());
+        let source = session.source();
         let writer = Writer {
             verb: self.verb,
             kind: &kind,
             snapshot: &snapshot,
-            source: source.as_str().into(),
+            source: Arc::clone(&source),
             now,
         };
         let columns = writer.columns(self.columns.as_deref(), &batches)?;
@@ -148,7 +148,7 @@ impl Write {
             writer.changes(batch, &columns, &mut changes)?;
         }
         if !changes.is_empty() {
-            let commit = Commit::new(source.as_str().into(), now, changes);
+            let commit = Commit::new(source, now, changes);
             session
                 .change_world(move |world, _| world.commit(&database, commit).map(|_| ()))
                 .await?;

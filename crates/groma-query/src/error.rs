@@ -39,6 +39,10 @@ impl QueryError {
     pub const DUPLICATE_KEY: &'static str = "23505";
     /// More memory than the query may use.
     pub const OUT_OF_MEMORY: &'static str = "53200";
+    /// A merge has conflicts that nobody has decided.
+    pub const CONFLICTS: &'static str = "55000";
+    /// Others changed the same meanwhile; it may be tried again.
+    pub const CHANGED_MEANWHILE: &'static str = "40001";
     /// The disk failed or is full.
     pub const IO: &'static str = "58030";
     /// Division by zero.
@@ -117,10 +121,12 @@ impl From<StoreError> for QueryError {
         let sqlstate = match &error {
             StoreError::NoDatabase { .. } => QueryError::NO_DATABASE,
             StoreError::DatabaseExists { .. } => QueryError::DUPLICATE_DATABASE,
+            StoreError::Conflicts { .. } => QueryError::CONFLICTS,
+            StoreError::Moved { .. } => QueryError::CHANGED_MEANWHILE,
             _ => QueryError::IO,
         };
-        let hint = error.hint();
-        QueryError { sqlstate, message: error.to_string(), detail: None, hint, position: None }
+        let (message, detail, hint) = (error.to_string(), error.detail(), error.hint());
+        QueryError { sqlstate, message, detail, hint, position: None }
     }
 }
 

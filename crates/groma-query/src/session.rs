@@ -17,7 +17,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
-use groma_store::World;
+use groma_model::Source;
+use groma_store::{Fork, World};
 
 use crate::catalog::Databases;
 use crate::dml::Write;
@@ -175,8 +176,14 @@ impl Session {
     ) -> Result<Outcome, QueryError> {
         match statement {
             Statement::Empty => Ok(command("")),
-            Statement::CreateDatabase { name, template } => {
-                self.change_world(move |world, now| world.fork(&name, &template, now)).await?;
+            Statement::CreateDatabase { name, template, mode } => {
+                let created_by = self.source();
+                let fork = move |created_at| Fork {
+                    mode,
+                    created_by,
+                    ..Fork::new(name, template, created_at)
+                };
+                self.change_world(move |world, now| world.make_fork(fork(now))).await?;
                 Ok(command("CREATE DATABASE"))
             }
             Statement::DropDatabase { name, if_exists } => {
@@ -246,8 +253,9 @@ impl Session {
         }
     }
 
-    pub(crate) fn user(&self) -> &str {
-        &self.user
+    /// What a change by this session is said to come from.
+    pub(crate) fn source(&self) -> Source {
+        format!("sql:{}", self.user).into()
     }
 
     /// A scope for one statement: every database that it names is pinned at one version.

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+use groma_store::ForkMode;
 
 use crate::QueryError;
 
@@ -17,8 +18,8 @@ const NESTING_MAX: usize = 64;
 pub(crate) enum Statement {
     /// Nothing but white space.
     Empty,
-    /// `CREATE DATABASE name TEMPLATE template`.
-    CreateDatabase { name: String, template: String },
+    /// `CREATE DATABASE name TEMPLATE template [TRACKING]`.
+    CreateDatabase { name: String, template: String, mode: ForkMode },
     /// `DROP DATABASE [IF EXISTS] name`.
     DropDatabase { name: String, if_exists: bool },
     /// Anything that the SQL parser understands.
@@ -97,23 +98,34 @@ fn asks_pg_catalog(sql: &str) -> bool {
     SIGNS.iter().any(|sign| lower.contains(sign))
 }
 
+/// `name [WITH] [TEMPLATE [=] template] [FROZEN | TRACKING]`, also `[WITH (MODE = tracking)]`.
 fn create_database(rest: &[&Token]) -> Result<Statement, QueryError> {
     let usage = || {
         QueryError::new(QueryError::SYNTAX, "CREATE DATABASE was not understood")
-            .with_hint("Write CREATE DATABASE name TEMPLATE live.")
+            .with_hint("Write CREATE DATABASE name TEMPLATE live, and TRACKING behind it if it is to follow its template.")
     };
     let (name, rest) = name(rest).ok_or_else(usage)?;
-    let is = |token: &&Token, word: &str| matches!(token, Token::Word(w) if w.value.eq_ignore_ascii_case(word));
-    let rest = if rest.first().is_some_and(|token| is(token, "with")) { &rest[1..] } else { rest };
-    if rest.is_empty() {
-        return Ok(Statement::CreateDatabase { name, template: groma_store::LIVE.to_owned() });
+    let plain = |token: &&&Token| {
+        !matches!(token, Token::LParen | Token::RParen | Token::Eq | Token::Comma)
+            && !matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case("with"))
+    };
+    let mut words = rest.iter().filter(plain).copied();
+    let mut template = groma_store::LIVE.to_owned();
+    let mut mode = ForkMode::Frozen;
+    while let Some(token) = words.next() {
+        let Token::Word(word) = token else { return Err(usage()) };
+        match word.value.to_ascii_lowercase().as_str() {
+            "template" => {
+                let named = [words.next().ok_or_else(usage)?];
+                template = self::name(&named).ok_or_else(usage)?.0;
+            }
+            "mode" => {}
+            "tracking" => mode = ForkMode::Tracking,
+            "frozen" => mode = ForkMode::Frozen,
+            _ => return Err(usage()),
+        }
     }
-    if !is(&rest[0], "template") {
-        return Err(usage());
-    }
-    let rest = if matches!(rest.get(1), Some(Token::Eq)) { &rest[2..] } else { &rest[1..] };
-    let (template, rest) = self::name(rest).ok_or_else(usage)?;
-    if rest.is_empty() { Ok(Statement::CreateDatabase { name, template }) } else { Err(usage()) }
+    Ok(Statement::CreateDatabase { name, template, mode })
 }
 
 fn drop_database(rest: &[&Token]) -> Result<Statement, QueryError> {
@@ -192,6 +204,13 @@ mod tests {
             parsed("create database \"A b\" with template = f")
                 .contains("name: \"A b\", template: \"f\"")
         );
+        for tracking in [
+            "CREATE DATABASE f TEMPLATE live TRACKING",
+            "CREATE DATABASE f TEMPLATE live WITH (mode = tracking)",
+        ] {
+            assert!(parsed(tracking).contains("mode: Tracking"));
+        }
+        assert!(parsed("CREATE DATABASE f TEMPLATE live 1").contains("was not understood"));
         assert!(parsed("DROP DATABASE IF EXISTS f").contains("if_exists: true"));
         assert!(parsed("CREATE DATABASE f OWNER me").contains("was not understood"));
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use groma_model::{AttributeIndex, EntityRef, Fact};
+use groma_model::{AttributeIndex, EntityRef, Fact, Source, Timestamp};
 
+use crate::entity::when;
 use crate::{Alias, Difference, Entity, Ruling, Snapshot};
 
 /// One step of a commit. Steps about different (entity, attribute, source) may come in any order.
@@ -22,6 +23,18 @@ pub enum Change {
         attribute: AttributeIndex,
         /// What was said.
         fact: Fact,
+    },
+    /// What a source said of an attribute from this start on is taken back, as if it had never been
+    /// said. No effect if it is not there.
+    Retract {
+        /// The entity.
+        entity: EntityRef,
+        /// Which attribute of its kind.
+        attribute: AttributeIndex,
+        /// Who said it.
+        source: Source,
+        /// The start of its validity.
+        valid_from: Timestamp,
     },
     /// The entity and all its facts are gone. No effect if it is not there.
     Remove {
@@ -50,6 +63,7 @@ impl Change {
         match self {
             Change::Exists { entity }
             | Change::Assert { entity, .. }
+            | Change::Retract { entity, .. }
             | Change::Remove { entity }
             | Change::Alias { entity, .. }
             | Change::Rule { entity, .. } => entity,
@@ -64,33 +78,55 @@ pub fn changes_between(from: &Snapshot, to: &Snapshot) -> Vec<Change> {
         match (before, after) {
             (Some(before), None) => changes.push(Change::Remove { entity: before.id().clone() }),
             (None, Some(after)) => add(&after, &mut changes),
-            (Some(before), Some(after)) => update(&before, &after, &mut changes),
+            (Some(before), Some(after)) => {
+                for attribute in 0..before.attributes_end().max(after.attributes_end()) {
+                    let (held, wanted) = (before.facts(attribute), after.facts(attribute));
+                    replace(after.id(), attribute, held, wanted, &mut changes);
+                }
+            }
             (None, None) => {}
         }
     }
     changes
 }
 
-fn add(entity: &Entity, changes: &mut Vec<Change>) {
+/// All of an entity that is not there yet.
+pub(crate) fn add(entity: &Entity, changes: &mut Vec<Change>) {
     changes.push(Change::Exists { entity: entity.id().clone() });
-    changes.extend(entity.all_facts().map(|(attribute, fact)| assert(entity, attribute, fact)));
+    changes.extend(entity.all_facts().map(|(attribute, fact)| {
+        let (entity, fact) = (entity.id().clone(), fact.clone());
+        Change::Assert { entity, attribute, fact }
+    }));
 }
 
-/// Facts can be added and replaced by later ones, but not taken back one by one.
-fn update(before: &Arc<Entity>, after: &Arc<Entity>, changes: &mut Vec<Change>) {
-    let mut reached = Entity::clone(before);
-    let differing: Vec<_> = (after.all_facts())
-        .filter(|(attribute, fact)| !before.facts(*attribute).contains(fact))
-        .collect();
-    differing.iter().for_each(|(attribute, fact)| reached.assert(*attribute, fact));
-    if reached == **after {
-        changes.extend(differing.iter().map(|(attribute, fact)| assert(after, *attribute, fact)));
-    } else {
-        changes.push(Change::Remove { entity: before.id().clone() });
-        add(after, changes);
+/// Makes the facts about an attribute those that are wanted. Both are ordered by source and start.
+pub(crate) fn replace(
+    entity: &EntityRef,
+    attribute: AttributeIndex,
+    held: &[Fact],
+    wanted: &[Fact],
+    changes: &mut Vec<Change>,
+) {
+    let same = |a: &Fact, b: &Fact| a.source == b.source && a.valid.from == b.valid.from;
+    let retract = |fact: &Fact| Change::Retract {
+        entity: entity.clone(),
+        attribute,
+        source: Arc::clone(&fact.source),
+        valid_from: fact.valid.from,
+    };
+    for fact in held {
+        if !wanted.iter().any(|other| same(fact, other)) {
+            changes.push(retract(fact));
+        }
     }
-}
-
-fn assert(entity: &Entity, attribute: AttributeIndex, fact: &Fact) -> Change {
-    Change::Assert { entity: entity.id().clone(), attribute, fact: fact.clone() }
+    for fact in wanted {
+        match held.iter().find(|other| same(fact, other)) {
+            Some(other) if other == fact => continue,
+            // An assertion does not take the place of a later one.
+            Some(later) if when(later) > when(fact) => changes.push(retract(later)),
+            _ => {}
+        }
+        let (entity, fact) = (entity.clone(), fact.clone());
+        changes.push(Change::Assert { entity, attribute, fact });
+    }
 }

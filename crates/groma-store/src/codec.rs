@@ -18,9 +18,9 @@ mod write;
 
 use std::sync::Arc;
 
-use groma_model::{Problem, Timestamp, Version};
+use groma_model::{Problem, Version};
 
-use crate::Commit;
+use crate::{Commit, Fork};
 
 pub(crate) use read::decode;
 pub(crate) use write::encode;
@@ -38,11 +38,7 @@ pub(crate) enum Entry {
         /// Problems beyond those in `commit`.
         problems_not_kept: u64,
     },
-    Fork {
-        name: Arc<str>,
-        template: Arc<str>,
-        created_at: Timestamp,
-    },
+    Fork(Fork),
     Drop {
         name: Arc<str>,
     },
@@ -72,10 +68,18 @@ mod tag {
     pub(super) const DROP: u8 = 3;
     /// A commit with the outcome of a poll.
     pub(super) const POLLED_COMMIT: u8 = 16;
+    /// Before a commit: what was merged by it.
+    pub(super) const MERGE: u8 = 10;
+    /// A fork that says by whom, of what mode, and of which version; written in place of `FORK`.
+    pub(super) const FORK_BY: u8 = 11;
+
+    pub(super) const FROZEN: u8 = 0;
+    pub(super) const TRACKING: u8 = 1;
 
     pub(super) const EXISTS: u8 = 1;
     pub(super) const ASSERT: u8 = 2;
     pub(super) const REMOVE: u8 = 3;
+    pub(super) const RETRACT: u8 = 10;
     pub(super) const ALIAS: u8 = 16;
     pub(super) const RULE: u8 = 17;
     /// Added to the tag of a change about the same entity as the one before.

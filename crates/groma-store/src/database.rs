@@ -6,7 +6,9 @@ use std::sync::Arc;
 use groma_model::{Problem, Source, Timestamp, Version};
 use imbl::{OrdMap, Vector};
 
-use crate::{Change, Commit, Snapshot};
+use crate::follow::Overlay;
+use crate::fork::{DatabaseId, Known};
+use crate::{Change, Commit, Fork, ForkMode, LIVE, Snapshot, Template};
 
 /// How many problems of one source a database keeps, the newest; those beyond are counted.
 pub const PROBLEMS_KEPT_MAX: usize = 100_000;
@@ -18,23 +20,42 @@ pub const COMMITS_KEPT_MAX: usize = 100_000;
 /// while the [`World`](crate::World) goes on.
 #[derive(Debug, Clone)]
 pub struct Database {
+    id: DatabaseId,
     name: Arc<str>,
-    template: Option<Template>,
+    template: Option<(DatabaseId, Template)>,
     snapshot: Snapshot,
+    /// What it has taken in from others; the base of a merge is found here.
+    known: Known,
+    /// `None`: it does not follow its template.
+    tracking: Option<Arc<Tracking>>,
+    /// Its last own commit while it followed a template, so that its version alone tells not enough.
+    own_version: Version,
+    last_used_at: Timestamp,
     sources: OrdMap<Source, SourceState>,
     commits: Vector<CommitRow>,
     segments: Vector<SegmentRow>,
 }
 
-/// Where a fork comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
-    /// Name of the database it was forked from; that one may be gone.
-    pub name: Arc<str>,
-    /// The template's version at that time.
-    pub version: Version,
-    /// When it was made, our clock.
-    pub created_at: Timestamp,
+/// How a tracking fork follows its template.
+#[derive(Debug, Clone)]
+struct Tracking {
+    overlay: Overlay,
+    /// The sources of the template as it was followed last.
+    sources: OrdMap<Source, SourceState>,
+}
+
+/// What a database held at some time: two of the same state hold the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State {
+    version: Version,
+    own_version: Version,
+}
+
+impl State {
+    /// The last commit that it has seen.
+    pub fn version(self) -> Version {
+        self.version
+    }
 }
 
 /// Part of a stream of trace messages in a file of its own, acknowledged by a commit.
@@ -133,19 +154,68 @@ struct ProblemBatch {
 impl Database {
     pub(crate) fn live(snapshot: Snapshot) -> Database {
         Database {
-            name: "live".into(),
+            id: 0,
+            name: LIVE.into(),
             template: None,
             snapshot,
+            known: Known::default(),
+            tracking: None,
+            own_version: Version(0),
+            last_used_at: Timestamp::MIN,
             sources: OrdMap::new(),
             commits: Vector::new(),
             segments: Vector::new(),
         }
     }
 
-    pub(crate) fn fork(&self, name: Arc<str>, created_at: Timestamp) -> Database {
-        let template =
-            Template { name: Arc::clone(&self.name), version: self.version(), created_at };
-        Database { name, template: Some(template), ..self.clone() }
+    /// A fork of this one.
+    pub(crate) fn fork(&self, id: DatabaseId, fork: &Fork) -> Database {
+        let template = Template {
+            name: Arc::clone(&self.name),
+            version: self.version(),
+            created_at: fork.created_at,
+            created_by: Arc::clone(&fork.created_by),
+            mode: fork.mode,
+        };
+        let mut known = self.known.clone();
+        known.learn(self.id, &self.snapshot);
+        let tracking = (fork.mode == ForkMode::Tracking).then(|| {
+            Arc::new(Tracking {
+                overlay: Overlay::new(&self.snapshot),
+                sources: self.sources.clone(),
+            })
+        });
+        Database {
+            id,
+            name: Arc::clone(&fork.name),
+            template: Some((self.id, template)),
+            known,
+            tracking,
+            last_used_at: fork.created_at,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn id(&self) -> DatabaseId {
+        self.id
+    }
+
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    pub(crate) fn known_mut(&mut self) -> &mut Known {
+        &mut self.known
+    }
+
+    /// What it has said itself over its template; `None`: it does not follow one.
+    pub(crate) fn overlay(&self) -> Option<&Overlay> {
+        self.tracking.as_deref().map(|tracking| &tracking.overlay)
+    }
+
+    /// The database it was forked from; `None`: it is `live`.
+    pub(crate) fn template_id(&self) -> Option<DatabaseId> {
+        self.template.as_ref().map(|(id, _)| *id)
     }
 
     /// Its name.
@@ -155,7 +225,63 @@ impl Database {
 
     /// Where it comes from; `None`: it is `live`.
     pub fn template(&self) -> Option<&Template> {
-        self.template.as_ref()
+        self.template.as_ref().map(|(_, template)| template)
+    }
+
+    /// What it holds now, as a name: two databases of the same state hold the same model.
+    pub fn state(&self) -> State {
+        State { version: self.version(), own_version: self.own_version }
+    }
+
+    /// When it was made, committed to or, since the process started, last asked; our clock.
+    pub fn last_used_at(&self) -> Timestamp {
+        self.last_used_at
+    }
+
+    pub(crate) fn note_used(&mut self, at: Timestamp) {
+        self.last_used_at = self.last_used_at.max(at);
+    }
+
+    /// The database once it has followed its template to where that is now; as it is if it follows
+    /// none. Cost: O(what changed in the template).
+    pub(crate) fn follow(&self, template: &Database) -> Database {
+        let mut next = self.clone();
+        let Some(tracking) = &mut next.tracking else { return next };
+        let tracking = Arc::make_mut(tracking);
+        let since = tracking.overlay.template().version();
+        next.snapshot = tracking.overlay.follow(&self.snapshot, &template.snapshot);
+        for (source, now) in &template.sources {
+            let then = tracking.sources.get(source);
+            next.sources.entry(Arc::clone(source)).or_default().follow(then, now, since);
+        }
+        tracking.sources = template.sources.clone();
+        let new_commits = template.commits.iter().rev().take_while(|row| since < row.version);
+        let new_commits: Vec<_> = new_commits.cloned().collect();
+        next.commits.extend(new_commits.into_iter().rev());
+        while next.commits.len() > COMMITS_KEPT_MAX {
+            next.commits.pop_front();
+        }
+        let new_segments = template.segments.iter().rev().take_while(|row| since < row.version);
+        let new_segments: Vec<_> = new_segments.cloned().collect();
+        next.segments.extend(new_segments.into_iter().rev());
+        next.known.learn_all(&template.known);
+        next.known.learn(template.id, &template.snapshot);
+        next
+    }
+
+    /// Its template is gone: from now on it stays as it is.
+    pub(crate) fn stop_following(&mut self) {
+        self.tracking = None;
+        if let Some((_, template)) = &mut self.template {
+            template.mode = ForkMode::Frozen;
+        }
+    }
+
+    /// It was merged into its template, which it has followed to there.
+    pub(crate) fn give_up_shared(&mut self) {
+        if let Some(tracking) = &mut self.tracking {
+            Arc::make_mut(tracking).overlay.give_up_shared(&self.snapshot);
+        }
     }
 
     /// Its last commit, or that of its template when it was made.
@@ -204,7 +330,13 @@ impl Database {
     }
 
     pub(crate) fn commit(&mut self, version: Version, commit: &Commit, problems_not_kept: u64) {
-        self.snapshot = self.snapshot.apply(&commit.changes, version);
+        let snapshot = self.snapshot.apply(&commit.changes, version);
+        if let Some(tracking) = &mut self.tracking {
+            Arc::make_mut(tracking).overlay.note(&self.snapshot, &snapshot);
+            self.own_version = version;
+        }
+        self.snapshot = snapshot;
+        self.last_used_at = self.last_used_at.max(commit.heard_at);
         self.note_observations(&commit.changes);
         let problems = commit.problems.len() as u64 + problems_not_kept;
         let state = self.sources.entry(Arc::clone(&commit.source)).or_default();
@@ -268,12 +400,28 @@ impl Database {
 }
 
 impl SourceState {
+    /// Takes in what the same source of a template came to `since` a version.
+    fn follow(&mut self, then: Option<&SourceState>, now: &SourceState, since: Version) {
+        let (commits, problems) = then.map_or((0, 0), |then| (then.commits, then.problems));
+        self.heard_at = self.heard_at.max(now.heard_at);
+        self.observed_at = self.observed_at.max(now.observed_at);
+        self.commits += now.commits.saturating_sub(commits);
+        self.problems += now.problems.saturating_sub(problems);
+        let new: Vec<_> =
+            now.batches.iter().rev().take_while(|batch| since < batch.version).cloned().collect();
+        new.into_iter().rev().for_each(|batch| self.keep_batch(batch));
+    }
+
     fn keep(&mut self, problems: Vec<Problem>, heard_at: Timestamp, version: Version) {
         if problems.is_empty() {
             return;
         }
-        self.problems_kept += problems.len();
-        self.batches.push_back(Arc::new(ProblemBatch { heard_at, version, problems }));
+        self.keep_batch(Arc::new(ProblemBatch { heard_at, version, problems }));
+    }
+
+    fn keep_batch(&mut self, batch: Arc<ProblemBatch>) {
+        self.problems_kept += batch.problems.len();
+        self.batches.push_back(batch);
         while self.problems_kept > PROBLEMS_KEPT_MAX && self.batches.len() > 1 {
             if let Some(oldest) = self.batches.pop_front() {
                 self.problems_kept -= oldest.problems.len();

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use groma_model::{AttributeIndex, EntityRef, Fact, Timestamp, Value};
+use groma_model::{AttributeIndex, EntityRef, Fact, Source, Timestamp, Value};
 
 /// An entity with all its facts, those that contradict each other included.
 ///
@@ -125,6 +125,42 @@ impl Entity {
         }
     }
 
+    /// Takes back what a source said from this start on; nothing if it said nothing.
+    pub(crate) fn retract(
+        &mut self,
+        attribute: AttributeIndex,
+        source: &Source,
+        valid_from: Timestamp,
+    ) {
+        let order = |held: &Fact| held.source.cmp(source).then(held.valid.from.cmp(&valid_from));
+        if let Ok(place) = self.facts(attribute).binary_search_by(order) {
+            self.facts.remove(self.start(attribute) + place);
+            self.ends[attribute..].iter_mut().for_each(|end| *end -= 1);
+            self.forget_empty_end();
+        }
+    }
+
+    /// Makes the facts about an attribute those of `facts`, which are in order.
+    pub(crate) fn set_facts(&mut self, attribute: AttributeIndex, facts: &[Fact]) {
+        if self.ends.len() <= attribute {
+            self.ends.resize(attribute + 1, self.facts.len() as u32);
+        }
+        let (start, end) = (self.start(attribute), self.ends[attribute] as usize);
+        self.facts.splice(start..end, facts.iter().cloned());
+        let (old, new) = ((end - start) as u32, facts.len() as u32);
+        self.ends[attribute..].iter_mut().for_each(|end| *end = *end - old + new);
+        self.forget_empty_end();
+    }
+
+    /// Equal facts make equal entities: nothing is kept of attributes at the end without facts.
+    fn forget_empty_end(&mut self) {
+        while let Some(last) = self.ends.len().checked_sub(1)
+            && self.facts(last).is_empty()
+        {
+            self.ends.pop();
+        }
+    }
+
     /// Gives back the room that a run of assertions made and did not need.
     pub(crate) fn shrink(&mut self) {
         self.facts.shrink_to_fit();
@@ -136,7 +172,8 @@ impl Entity {
     }
 }
 
-fn when(fact: &Fact) -> (Timestamp, Timestamp) {
+/// A fact takes the place of an earlier one of the same source and start.
+pub(crate) fn when(fact: &Fact) -> (Timestamp, Timestamp) {
     (fact.observed_at, fact.heard_at)
 }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with a request to the store.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
 use crate::JournalError;
@@ -52,6 +53,24 @@ pub enum StoreError {
         /// The kind or attribute, by number.
         what: String,
     },
+    /// A merge has conflicts that nobody has decided.
+    #[error("merging \"{from}\" into \"{into}\" has {count} conflicts")]
+    Conflicts {
+        /// The database that was to be merged.
+        from: String,
+        /// Into which one.
+        into: String,
+        /// How many.
+        count: usize,
+        /// The first few, for people.
+        first: Vec<String>,
+    },
+    /// A database has changed since a merge was planned.
+    #[error("\"{name}\" has changed meanwhile")]
+    Moved {
+        /// Which one.
+        name: String,
+    },
     /// An acknowledged entry of the journal cannot be read.
     #[error("entry {sequence} of the journal cannot be read: {reason}")]
     Damaged {
@@ -88,6 +107,10 @@ impl StoreError {
             StoreError::TooManyDatabases { .. } => Some("Drop forks that are not needed.".into()),
             StoreError::TooLarge { .. } => Some("Commit the changes in several parts.".into()),
             StoreError::NotInSchema { .. } => None,
+            StoreError::Conflicts { from, into, .. } => Some(format!(
+                "Look at them: SELECT * FROM merge_preview('{from}', '{into}'). Then merge with 'ours' or 'theirs', or say for each which."
+            )),
+            StoreError::Moved { .. } => Some("Try again.".into()),
             StoreError::Damaged { .. } => Some(
                 "Restore the file from a copy; keep the damaged one, it may hold the rest.".into(),
             ),
@@ -95,6 +118,24 @@ impl StoreError {
                 "Questions are still answered; free space or mend the disk, then restart.".into(),
             ),
             StoreError::Journal(error) => error.hint(),
+        }
+    }
+
+    /// More about what is wrong: the reasons behind it.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            StoreError::Conflicts { first, count, .. } => {
+                let more = count - first.len();
+                let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+                Some(format!("{}{rest}", first.join("; ")))
+            }
+            _ => {
+                let reasons: Vec<String> =
+                    std::iter::successors(self.source(), |error| (*error).source())
+                        .map(ToString::to_string)
+                        .collect();
+                (!reasons.is_empty()).then(|| reasons.join(": "))
+            }
         }
     }
 }

@@ -12,10 +12,14 @@ mod change;
 mod check;
 mod codec;
 mod database;
+mod databases;
 mod entity;
 mod error;
+mod follow;
+mod fork;
 mod identify;
 mod journal;
+mod merge;
 mod naming;
 mod snapshot;
 mod world;
@@ -24,12 +28,14 @@ pub use change::{Change, changes_between};
 pub use check::{CHECK_LISTED_MAX, check};
 pub use database::{
     COMMITS_KEPT_MAX, CommitRow, Database, PROBLEMS_KEPT_MAX, ProblemRow, Segment, SegmentRow,
-    SourceRow, Template,
+    SourceRow, State,
 };
 pub use entity::Entity;
 pub use error::StoreError;
+pub use fork::{Fork, ForkMode, Template};
 pub use identify::identify;
 pub use journal::{Journal, JournalError, MemoryJournal};
+pub use merge::{Decisions, Merge, MergeRow, Resolution, Side, own_changes};
 pub use naming::{Alias, Poll, PollOutcome, Ruling, Verdict};
 pub use snapshot::{Conflict, Difference, FactRow, Snapshot};
-pub use world::{Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, NAME_BYTES_MAX, World};
+pub use world::{Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, MergedFrom, NAME_BYTES_MAX, World};

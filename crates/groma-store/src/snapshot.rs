@@ -15,8 +15,11 @@ pub struct Snapshot {
     version: Version,
     fact_count: u64,
     /// By kind number, then by key.
-    entities: Arc<Vec<OrdMap<Arc<str>, Arc<Entity>>>>,
+    entities: Arc<Vec<EntityTree>>,
 }
+
+/// The entities of a kind by key.
+pub(crate) type EntityTree = OrdMap<Arc<str>, Arc<Entity>>;
 
 /// How one entity differs between two snapshots.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +111,26 @@ impl Snapshot {
         self.fact_count
     }
 
+    /// The trees of entities, by kind number.
+    pub(crate) fn trees(&self) -> &[EntityTree] {
+        &self.entities
+    }
+
+    /// The tree of a kind; `None`: the kind is younger than this snapshot.
+    pub(crate) fn tree(&self, kind: KindId) -> Option<&EntityTree> {
+        self.entities.get(usize::from(kind.0))
+    }
+
+    /// This one with other entities.
+    pub(crate) fn with_trees(
+        &self,
+        trees: Vec<EntityTree>,
+        fact_count: u64,
+        version: Version,
+    ) -> Snapshot {
+        Snapshot { entities: Arc::new(trees), fact_count, version, ..self.clone() }
+    }
+
     /// Every fact of every source, in the order of kinds, keys, attributes and sources.
     pub fn facts(&self) -> impl Iterator<Item = FactRow<'_>> {
         self.all_entities().flat_map(|entity| {
@@ -193,23 +216,29 @@ fn apply_run(
     if run.is_empty() {
         return (lost as u64, 0);
     }
-    let mut facts = (run.iter())
-        .filter_map(|change| match change {
-            Change::Assert { attribute, fact, .. } => Some((*attribute, fact)),
-            _ => None,
-        })
-        .peekable();
-    // Hearing again that an entity exists must not copy its part of the tree.
-    if facts.peek().is_none() && entities.contains_key(&id.key) {
+    let says = |change: &Change| matches!(change, Change::Assert { .. } | Change::Retract { .. });
+    let makes = |change: &Change| matches!(change, Change::Assert { .. } | Change::Exists { .. });
+    // Hearing again that an entity exists, or taking back what nobody said, must not copy its part
+    // of the tree.
+    let is_there = entities.contains_key(&id.key);
+    if !run.iter().any(if is_there { says } else { makes }) {
         return (lost as u64, 0);
     }
     let entity =
         (entities.entry(Arc::clone(&id.key))).or_insert_with(|| Arc::new(Entity::new(id.clone())));
     let entity = Arc::make_mut(entity);
-    let held = entity.fact_count();
-    facts.for_each(|(attribute, fact)| entity.assert(attribute, fact));
+    lost += entity.fact_count();
+    for change in run {
+        match change {
+            Change::Assert { attribute, fact, .. } => entity.assert(*attribute, fact),
+            Change::Retract { attribute, source, valid_from, .. } => {
+                entity.retract(*attribute, source, *valid_from);
+            }
+            _ => {}
+        }
+    }
     entity.shrink();
-    (lost as u64, (entity.fact_count() - held) as u64)
+    (lost as u64, entity.fact_count() as u64)
 }
 
 #[cfg(test)]

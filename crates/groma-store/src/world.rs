@@ -6,17 +6,17 @@
 //! ```
 //!
 //! **Invariant:** what is in memory is what [`World::open`] would read from the journal: both ways go
-//! through `take`. A [`Version`] names one commit of the whole world.
+//! through `Databases::take`. A [`Version`] names one commit of the whole world.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use groma_model::{Problem, Schema, Source, Timestamp, Version};
 
-use crate::codec::{self, Entry, SetAside};
+use crate::codec::{self, Entry};
+use crate::databases::Databases;
 use crate::{
-    Change, CommitRow, Database, Journal, MemoryJournal, PROBLEMS_KEPT_MAX, Poll, ProblemRow,
+    Change, CommitRow, Database, Fork, Journal, Merge, PROBLEMS_KEPT_MAX, Poll, ProblemRow,
     Segment, SegmentRow, Snapshot, SourceRow, StoreError,
 };
 
@@ -31,9 +31,6 @@ pub const NAME_BYTES_MAX: usize = 63;
 
 /// Largest entry of the journal, in bytes. A commit of a million facts takes some 20 MB.
 pub const ENTRY_BYTES_MAX: usize = 1 << 30;
-
-/// Source of the problems that the store finds while it reads its journal.
-const JOURNAL_SOURCE: &str = "groma:journal";
 
 /// What is to be committed to a database at once: all of it or nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,12 +47,24 @@ pub struct Commit {
     pub segments: Vec<Segment>,
     /// What became of asking the source, if it was asked.
     pub poll: Option<Poll>,
+    /// What was merged by it, if it is a merge.
+    pub merged_from: Option<MergedFrom>,
+}
+
+/// A database at a version, all of which a merge has taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedFrom {
+    /// Its name at that time.
+    pub name: Arc<str>,
+    /// Its version.
+    pub version: Version,
 }
 
 impl Commit {
     /// Without problems and segments.
     pub fn new(source: Source, heard_at: Timestamp, changes: Vec<Change>) -> Commit {
-        Commit { source, heard_at, changes, problems: Vec::new(), segments: Vec::new(), poll: None }
+        let (problems, segments) = (Vec::new(), Vec::new());
+        Commit { source, heard_at, changes, problems, segments, poll: None, merged_from: None }
     }
 
     /// Whether there is nothing in it.
@@ -64,6 +73,7 @@ impl Commit {
             && self.problems.is_empty()
             && self.segments.is_empty()
             && self.poll.is_none()
+            && self.merged_from.is_none()
     }
 }
 
@@ -71,9 +81,7 @@ impl Commit {
 pub struct World {
     schema: Arc<Schema>,
     journal: Box<dyn Journal>,
-    databases: BTreeMap<Arc<str>, Database>,
-    /// The last commit in any database.
-    version: Version,
+    databases: Databases,
     torn_tail: Option<String>,
     /// Why nothing more can be committed.
     broken: Option<String>,
@@ -87,12 +95,10 @@ impl World {
     /// # Errors
     /// The journal fails, or an entry that was acknowledged cannot be read.
     pub fn open(schema: Arc<Schema>, journal: Box<dyn Journal>) -> Result<World, StoreError> {
-        let live = Database::live(Snapshot::empty(Arc::clone(&schema)));
         let mut world = World {
+            databases: Databases::empty(Arc::clone(&schema)),
             schema,
             journal,
-            databases: BTreeMap::from([(Arc::clone(live.name()), live)]),
-            version: Version(0),
             torn_tail: None,
             broken: None,
         };
@@ -107,7 +113,7 @@ impl World {
 
     /// The last commit in any database.
     pub fn version(&self) -> Version {
-        self.version
+        self.databases.version()
     }
 
     /// What was wrong with the last entry, if it was torn when the world was opened. It had not been
@@ -126,15 +132,12 @@ impl World {
 
     /// All databases by name.
     pub fn databases(&self) -> impl ExactSizeIterator<Item = &Database> {
-        self.databases.values()
+        self.databases.all()
     }
 
     /// One database. Clone it to go on reading while the world changes.
     pub fn database(&self, name: &str) -> Result<&Database, StoreError> {
-        self.databases.get(name).ok_or_else(|| StoreError::NoDatabase {
-            name: name.into(),
-            known: self.databases.keys().take(8).cloned().collect(),
-        })
+        self.databases.get(name)
     }
 
     /// The model in a database.
@@ -184,7 +187,7 @@ impl World {
         let problems_not_kept = commit.problems.len().saturating_sub(PROBLEMS_KEPT_MAX) as u64;
         commit.problems.truncate(PROBLEMS_KEPT_MAX);
         let database = Arc::clone(database.name());
-        let version = Version(self.version.0 + 1);
+        let version = Version(self.version().0 + 1);
         self.append(Entry::Commit { database, version, commit, problems_not_kept })?;
         Ok(version)
     }
@@ -201,7 +204,7 @@ impl World {
         self.commit(database, commit)
     }
 
-    /// Makes a database that starts as its template is now; `created_at` is our clock.
+    /// Makes a frozen database that starts as its template is now; `created_at` is our clock.
     /// Cost: O(1), and one entry of the journal.
     pub fn fork(
         &mut self,
@@ -209,15 +212,55 @@ impl World {
         template: &str,
         created_at: Timestamp,
     ) -> Result<(), StoreError> {
-        check_name(name)?;
-        let template = Arc::clone(self.database(template)?.name());
-        if self.databases.contains_key(name) {
-            return Err(StoreError::DatabaseExists { name: name.into() });
+        self.make_fork(Fork::new(name, template, created_at))
+    }
+
+    /// Makes a database that starts as its template. Cost: O(1), and one entry of the journal.
+    ///
+    /// # Errors
+    /// The name is taken or none, or there is no such template; a fork of the past cannot follow it.
+    pub fn make_fork(&mut self, mut fork: Fork) -> Result<(), StoreError> {
+        check_name(&fork.name)?;
+        fork.template = Arc::clone(self.database(&fork.template)?.name());
+        if self.databases.contains(&fork.name) {
+            return Err(StoreError::DatabaseExists { name: fork.name.to_string() });
         }
         if self.databases.len() >= DATABASES_MAX {
             return Err(StoreError::TooManyDatabases { count: self.databases.len() });
         }
-        self.append(Entry::Fork { name: name.into(), template, created_at })
+        self.append(Entry::Fork(fork))
+    }
+
+    /// Commits a merge that was planned for what both databases hold now.
+    /// `None`: there was nothing to merge.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflicts`] if some are not decided, [`StoreError::Moved`] if one of the two has
+    /// changed since: plan it anew. See [`World::commit`] for the others.
+    pub fn merge(
+        &mut self,
+        merge: Merge,
+        source: Source,
+        heard_at: Timestamp,
+    ) -> Result<Option<Version>, StoreError> {
+        for planned in [&merge.from, &merge.into] {
+            if self.database(&planned.name)?.state() != planned.state {
+                return Err(StoreError::Moved { name: planned.name.to_string() });
+            }
+        }
+        if merge.conflicts() > 0 {
+            return Err(merge.refusal(&self.schema));
+        }
+        if merge.rows.is_empty() {
+            return Ok(None);
+        }
+        let into = Arc::clone(&merge.into.name);
+        self.commit(&into, merge.into_commit(source, heard_at)).map(Some)
+    }
+
+    /// Notes that a database was asked; forgotten when the process ends.
+    pub fn note_used(&mut self, database: &str, at: Timestamp) {
+        self.databases.note_used(database, at);
     }
 
     /// Drops a fork. Forks that came from it stay as they are.
@@ -240,78 +283,33 @@ impl World {
             return Err(StoreError::TooLarge { size_bytes, max_bytes });
         }
         if let Err(error) = self.journal.append(&bytes) {
-            self.broken = Some(error.to_string());
-            return Err(error.into());
+            let error = StoreError::from(error);
+            self.broken = error.detail();
+            return Err(error);
         }
         drop(bytes);
         // What `encode` took, `take` takes: both databases were looked up before.
-        self.take(entry).map_err(|reason| StoreError::Damaged { sequence: 0, reason })
+        self.databases.take(&entry).map_err(|reason| StoreError::Damaged { sequence: 0, reason })
     }
 
     fn replay(&mut self) -> Result<(), StoreError> {
         // An entry that cannot be read may be the torn last one; if another follows it is not.
         let mut unread: Option<(u64, String)> = None;
         let mut is_last = true;
-        // Out of `self` while its entries are taken in; it holds nothing meanwhile.
-        let mut journal = std::mem::replace(&mut self.journal, Box::new(MemoryJournal::default()));
-        let replayed = journal.replay(&mut |sequence, bytes| {
+        let databases = &mut self.databases;
+        self.journal.replay(&mut |sequence, bytes| {
             if unread.is_some() {
                 is_last = false;
                 return ControlFlow::Break(());
             }
-            unread = self.read(bytes).err().map(|reason| (sequence, reason));
+            unread = databases.read(bytes, &self.schema).err().map(|reason| (sequence, reason));
             ControlFlow::Continue(())
-        });
-        self.journal = journal;
-        replayed?;
+        })?;
         let Some((sequence, reason)) = unread else { return Ok(()) };
         if !(is_last && self.journal.cut_torn_tail(sequence)?) {
             return Err(StoreError::Damaged { sequence, reason });
         }
         self.torn_tail = Some(reason);
-        Ok(())
-    }
-
-    fn read(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let (entry, set_aside) =
-            codec::decode(bytes, &self.schema).map_err(|malformed| malformed.to_string())?;
-        let noted = match &entry {
-            Entry::Commit { database, commit, .. } if !set_aside.is_empty() => {
-                Some((Arc::clone(database), commit.heard_at))
-            }
-            _ => None,
-        };
-        self.take(entry)?;
-        if let Some((database, heard_at)) = noted {
-            let database = self.databases.get_mut(&database).ok_or("its database is gone")?;
-            let problems = set_aside.iter().map(SetAside::problem).collect();
-            database.note_problems(&JOURNAL_SOURCE.into(), problems, heard_at);
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, entry: Entry) -> Result<(), String> {
-        match entry {
-            Entry::Commit { database, version, commit, problems_not_kept } => {
-                if version <= self.version {
-                    return Err(format!("it is {version} and comes after {}", self.version));
-                }
-                let database = (self.databases.get_mut(&database))
-                    .ok_or_else(|| format!("it is for \"{database}\", which is not there"))?;
-                database.commit(version, &commit, problems_not_kept);
-                self.version = version;
-            }
-            Entry::Fork { name, template, created_at } => {
-                let template = (self.databases.get(&template))
-                    .ok_or_else(|| format!("it forks \"{template}\", which is not there"))?;
-                let fork = template.fork(Arc::clone(&name), created_at);
-                self.databases.insert(name, fork);
-            }
-            Entry::Drop { name } => {
-                (self.databases.remove(&name))
-                    .ok_or_else(|| format!("it drops \"{name}\", which is not there"))?;
-            }
-        }
         Ok(())
     }
 }

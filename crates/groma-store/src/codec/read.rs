@@ -10,7 +10,9 @@ use groma_model::{
 
 use super::bytes::{Malformed, Reader, checksum};
 use super::{Entry, FORMAT, SetAside, tag};
-use crate::{Alias, Change, Commit, Poll, PollOutcome, Ruling, Segment, Verdict};
+use crate::{
+    Alias, Change, Commit, Fork, ForkMode, MergedFrom, Poll, PollOutcome, Ruling, Segment, Verdict,
+};
 
 /// Most elements that room is made for at once; a longer list grows as it is read.
 const RESERVED_MAX: usize = 1 << 16;
@@ -79,34 +81,58 @@ impl<'a> Decoder<'a> {
 
     fn entry(&mut self) -> Result<Entry, Malformed> {
         match self.bytes.byte()? {
-            tag::COMMIT => Ok(Entry::Commit {
-                database: self.text()?,
-                version: Version(self.bytes.number()?),
-                problems_not_kept: self.bytes.number()?,
-                commit: self.commit(None)?,
-            }),
-            tag::POLLED_COMMIT => Ok(Entry::Commit {
-                database: self.text()?,
-                version: Version(self.bytes.number()?),
-                problems_not_kept: self.bytes.number()?,
-                commit: {
-                    let poll = self.poll()?;
-                    self.commit(Some(poll))?
-                },
-            }),
-            tag::FORK => Ok(Entry::Fork {
-                name: self.text()?,
-                template: self.text()?,
-                created_at: self.time()?,
-            }),
+            tag::MERGE => self.merge(),
+            tag::FORK => {
+                let (name, template) = (self.text()?, self.text()?);
+                Ok(Entry::Fork(Fork::new(name, template, self.time()?)))
+            }
+            tag::FORK_BY => self.fork().map(Entry::Fork),
             tag::DROP => Ok(Entry::Drop { name: self.text()? }),
-            _ => Err(Malformed("it is of no known sort")),
+            other => self.committed(other),
         }
+    }
+
+    fn committed(&mut self, tag: u8) -> Result<Entry, Malformed> {
+        if tag != tag::COMMIT && tag != tag::POLLED_COMMIT {
+            return Err(Malformed("it is of no known sort"));
+        }
+        Ok(Entry::Commit {
+            database: self.text()?,
+            version: Version(self.bytes.number()?),
+            problems_not_kept: self.bytes.number()?,
+            commit: {
+                let poll = (tag == tag::POLLED_COMMIT).then(|| self.poll()).transpose()?;
+                self.commit(poll)?
+            },
+        })
+    }
+
+    fn merge(&mut self) -> Result<Entry, Malformed> {
+        let from = MergedFrom { name: self.text()?, version: Version(self.bytes.number()?) };
+        let tag = self.bytes.byte()?;
+        let mut entry = self.committed(tag)?;
+        if let Entry::Commit { commit, .. } = &mut entry {
+            commit.merged_from = Some(from);
+        }
+        Ok(entry)
+    }
+
+    fn fork(&mut self) -> Result<Fork, Malformed> {
+        let (name, template, created_at) = (self.text()?, self.text()?, self.time()?);
+        let created_by = self.text()?;
+        let mode = match self.bytes.byte()? {
+            tag::FROZEN => ForkMode::Frozen,
+            tag::TRACKING => ForkMode::Tracking,
+            _ => return Err(Malformed("a fork is of no known mode")),
+        };
+        let at = self.bytes.number()?.checked_sub(1).map(Version);
+        Ok(Fork { name, template, created_at, created_by, mode, at })
     }
 
     fn commit(&mut self, poll: Option<Poll>) -> Result<Commit, Malformed> {
         Ok(Commit {
             poll,
+            merged_from: None,
             source: self.text()?,
             heard_at: self.time()?,
             problems: self.list(3, Decoder::problem)?,
@@ -161,6 +187,7 @@ impl<'a> Decoder<'a> {
                     changes.extend(known.map(|entity| Change::Rule { entity, ruling }));
                 }
                 tag::ASSERT => changes.extend(self.assertion(entity)?),
+                tag::RETRACT => changes.extend(self.retraction(entity)?),
                 _ => return Err(Malformed("a change is of no known sort")),
             }
         }
@@ -212,26 +239,49 @@ impl<'a> Decoder<'a> {
         let stamp = self.bytes.number()? as usize;
         let value = self.value()?;
         let Some(entity) = self.known(entity) else { return Ok(None) };
-        let kind = self.schema.kind(entity.kind);
-        let (name, attribute) = (self.kinds.iter())
-            .find(|written| written.id == Some(entity.kind))
-            .and_then(|kind| kind.attributes.get(written))
-            .ok_or(Malformed("an attribute is not in its table"))?;
         let stamp = self.stamps.get(stamp).ok_or(Malformed("a stamp is not in its table"))?;
-        let fitting = (attribute.as_ref())
-            .and_then(|attribute| Some((*attribute, fit(value, &kind.attributes[*attribute])?)));
+        let (source, valid) = (Arc::clone(&stamp.source), stamp.valid);
+        let (observed_at, heard_at) = (stamp.observed_at, stamp.heard_at);
+        let (name, attribute) = self.attribute(&entity, written)?;
+        let kind = self.schema.kind(entity.kind);
+        let fitting = attribute
+            .and_then(|attribute| Some((attribute, fit(value, &kind.attributes[attribute])?)));
         let Some((attribute, value)) = fitting else {
-            *self.set_aside.entry(format!("{kind}.{name}")).or_default() += 1;
+            self.set_aside(&entity, &name);
             return Ok(None);
         };
-        let fact = Fact {
-            value,
-            source: Arc::clone(&stamp.source),
-            observed_at: stamp.observed_at,
-            heard_at: stamp.heard_at,
-            valid: stamp.valid,
-        };
+        let fact = Fact { value, source, observed_at, heard_at, valid };
         Ok(Some(Change::Assert { entity, attribute, fact }))
+    }
+
+    /// `None`: set aside, as what it takes back was.
+    fn retraction(&mut self, entity: Referred) -> Result<Option<Change>, Malformed> {
+        let written = self.bytes.number()? as usize;
+        let (source, valid_from) = (self.text()?, self.time()?);
+        let Some(entity) = self.known(entity) else { return Ok(None) };
+        let (name, attribute) = self.attribute(&entity, written)?;
+        let Some(attribute) = attribute else {
+            self.set_aside(&entity, &name);
+            return Ok(None);
+        };
+        Ok(Some(Change::Retract { entity, attribute, source, valid_from }))
+    }
+
+    /// The name of an attribute as it was written, and its place today if there is one.
+    fn attribute(
+        &self,
+        entity: &EntityRef,
+        written: usize,
+    ) -> Result<(Arc<str>, Option<AttributeIndex>), Malformed> {
+        (self.kinds.iter())
+            .find(|kind| kind.id == Some(entity.kind))
+            .and_then(|kind| kind.attributes.get(written).cloned())
+            .ok_or(Malformed("an attribute is not in its table"))
+    }
+
+    fn set_aside(&mut self, entity: &EntityRef, attribute: &str) {
+        let what = format!("{}.{attribute}", self.schema.kind(entity.kind));
+        *self.set_aside.entry(what).or_default() += 1;
     }
 
     /// `Err` inside: it refers to a kind that the schema no longer has.

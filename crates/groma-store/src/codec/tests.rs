@@ -1,9 +1,10 @@
-use groma_model::{AliasKind, EntityRef, Fact, Interval, Schema, Value};
+use groma_model::{AliasKind, EntityRef, Fact, Interval, Schema, Timestamp, Value};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Alias, Change, Poll, PollOutcome, Ruling, Segment, Verdict};
+use crate::{Alias, Change, ForkMode, MergedFrom, Poll, PollOutcome, Ruling, Segment, Verdict};
 
 /// Every attribute of every sort that a value can be.
 fn schema() -> Arc<Schema> {
@@ -64,6 +65,11 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         1 => entity().prop_map(|entity| Change::Exists { entity }),
         1 => entity().prop_map(|entity| Change::Remove { entity }),
+        1 => (entity(), 0..10_usize, text(), time()).prop_map(
+            |(entity, attribute, source, valid_from)| Change::Retract {
+                entity, attribute, source, valid_from,
+            },
+        ),
         4 => fact.prop_map(|(entity, (attribute, value), known, source, seen, heard, from, to)| {
             let fact = Fact {
                 value: Some(value).filter(|_| known),
@@ -124,16 +130,25 @@ fn problem() -> impl Strategy<Value = Problem> {
 fn entry() -> impl Strategy<Value = Entry> {
     let commit = (
         (text(), any::<u64>(), any::<u64>(), text(), time()),
+        option::of((text(), any::<u64>())),
         (vec(change(), 0..12), vec(problem(), 0..3), vec(segment(), 0..3), poll()),
     );
     prop_oneof![
-        6 => commit.prop_map(|(head, (changes, problems, segments, poll))| {
+        6 => commit.prop_map(|(head, merged, (changes, problems, segments, poll))| {
+            let merged_from =
+                merged.map(|(name, version)| MergedFrom { name, version: Version(version) });
             let (database, version, problems_not_kept, source, heard_at) = head;
-            let commit = Commit { source, heard_at, changes, problems, segments, poll };
+            let commit =
+                Commit { source, heard_at, changes, problems, segments, poll, merged_from };
             Entry::Commit { database, version: Version(version), commit, problems_not_kept }
         }),
-        1 => (text(), text(), time())
-            .prop_map(|(name, template, created_at)| Entry::Fork { name, template, created_at }),
+        1 => ((text(), text(), time(), text()), any::<bool>(), option::of(0..u64::MAX)).prop_map(
+            |((name, template, created_at, created_by), tracking, at)| {
+                let mode = if tracking { ForkMode::Tracking } else { ForkMode::Frozen };
+                let at = at.map(Version);
+                Entry::Fork(Fork { name, template, created_at, created_by, mode, at })
+            },
+        ),
         1 => text().prop_map(|name| Entry::Drop { name }),
     ]
 }

@@ -1,11 +1,13 @@
 //! An entry to bytes.
 
-use groma_model::{EntityRef, Fact, Interval, KindId, Schema, Timestamp, Value};
+use groma_model::{AttributeIndex, EntityRef, Fact, Interval, KindId, Schema, Timestamp, Value};
 use rustc_hash::FxHashMap;
 
 use super::bytes::{checksum, put_fixed, put_number, put_signed};
 use super::{Entry, FORMAT, tag};
-use crate::{Alias, Change, Commit, Poll, PollOutcome, Ruling, StoreError, Verdict};
+use crate::{
+    Alias, Change, Commit, Fork, ForkMode, Poll, PollOutcome, Ruling, StoreError, Verdict,
+};
 
 /// Writes an entry. Cost: linear.
 ///
@@ -50,6 +52,11 @@ impl<'a> Writer<'a> {
     fn entry(&mut self, entry: &'a Entry) -> Result<(), StoreError> {
         match entry {
             Entry::Commit { database, version, commit, problems_not_kept } => {
+                if let Some(merged) = &commit.merged_from {
+                    self.body.push(tag::MERGE);
+                    self.text(&merged.name);
+                    self.number(merged.version.0);
+                }
                 let polled = commit.poll.as_ref();
                 self.body.push(if polled.is_some() { tag::POLLED_COMMIT } else { tag::COMMIT });
                 self.text(database);
@@ -58,18 +65,26 @@ impl<'a> Writer<'a> {
                 polled.into_iter().for_each(|poll| self.poll(poll));
                 self.commit(commit)?;
             }
-            Entry::Fork { name, template, created_at } => {
-                self.body.push(tag::FORK);
-                self.text(name);
-                self.text(template);
-                self.time(*created_at);
-            }
+            Entry::Fork(fork) => self.fork(fork),
             Entry::Drop { name } => {
                 self.body.push(tag::DROP);
                 self.text(name);
             }
         }
         Ok(())
+    }
+
+    fn fork(&mut self, fork: &'a Fork) {
+        self.body.push(tag::FORK_BY);
+        self.text(&fork.name);
+        self.text(&fork.template);
+        self.time(fork.created_at);
+        self.text(&fork.created_by);
+        self.body.push(match fork.mode {
+            ForkMode::Frozen => tag::FROZEN,
+            ForkMode::Tracking => tag::TRACKING,
+        });
+        self.number(fork.at.map_or(0, |version| version.0 + 1));
     }
 
     fn commit(&mut self, commit: &'a Commit) -> Result<(), StoreError> {
@@ -105,6 +120,7 @@ impl<'a> Writer<'a> {
         let what = match change {
             Change::Exists { .. } => tag::EXISTS,
             Change::Assert { .. } => tag::ASSERT,
+            Change::Retract { .. } => tag::RETRACT,
             Change::Remove { .. } => tag::REMOVE,
             Change::Alias { .. } => tag::ALIAS,
             Change::Rule { .. } => tag::RULE,
@@ -114,19 +130,33 @@ impl<'a> Writer<'a> {
             self.reference(entity)?;
         }
         match change {
+            Change::Assert { attribute, fact, .. } => {
+                self.attribute(entity, *attribute)?;
+                self.fact(fact)?;
+            }
+            Change::Retract { attribute, source, valid_from, .. } => {
+                self.attribute(entity, *attribute)?;
+                self.text(source);
+                self.time(*valid_from);
+            }
             Change::Alias { alias, .. } => self.alias(alias),
             Change::Rule { ruling, .. } => self.ruling(ruling),
-            _ => {}
+            Change::Exists { .. } | Change::Remove { .. } => {}
         }
-        if let Change::Assert { attribute, fact, .. } = change {
-            let kind = self.schema.kind(entity.kind);
-            if kind.attributes.len() <= *attribute {
-                let what = format!("attribute {attribute} of {kind}");
-                return Err(StoreError::NotInSchema { what });
-            }
-            self.number(*attribute as u64);
-            self.fact(fact)?;
+        Ok(())
+    }
+
+    fn attribute(
+        &mut self,
+        entity: &EntityRef,
+        attribute: AttributeIndex,
+    ) -> Result<(), StoreError> {
+        let kind = self.schema.kind(entity.kind);
+        if kind.attributes.len() <= attribute {
+            let what = format!("attribute {attribute} of {kind}");
+            return Err(StoreError::NotInSchema { what });
         }
+        self.number(attribute as u64);
         Ok(())
     }
 

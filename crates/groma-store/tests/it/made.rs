@@ -99,7 +99,14 @@ fn change() -> impl Strategy<Value = Change> {
             let (mut changes, problems) = identify(&schema, &source, &[observation], Timestamp(at));
             assert_eq!(problems, []);
             let change = changes.pop().unwrap();
-            if what == 1 { Change::Remove { entity: change.entity().clone() } } else { change }
+            match (what, change) {
+                (1, change) => Change::Remove { entity: change.entity().clone() },
+                (2, Change::Assert { entity, attribute, fact }) => {
+                    let (source, valid_from) = (fact.source, fact.valid.from);
+                    Change::Retract { entity, attribute, source, valid_from }
+                }
+                (_, change) => change,
+            }
         },
     )
 }
@@ -109,7 +116,7 @@ pub(crate) fn independent(changes: Vec<Change>) -> Vec<Change> {
     let mut seen = HashSet::new();
     let mut keep = |change: &Change| match change {
         Change::Exists { .. } | Change::Alias { .. } | Change::Rule { .. } => true,
-        Change::Remove { .. } => false,
+        Change::Retract { .. } | Change::Remove { .. } => false,
         Change::Assert { entity, attribute, fact } => {
             seen.insert((entity.clone(), *attribute, Arc::clone(&fact.source), fact.valid.from))
         }

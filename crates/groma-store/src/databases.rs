@@ -1,0 +1,243 @@
+//! The databases of a world by name, and how those that track follow their templates.
+//!
+//! A commit only tells the forks that track its database that there is something new; a fork catches
+//! up when it is next looked at, committed to or dropped its template.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use groma_model::{Schema, Timestamp, Version};
+
+use crate::codec::{self, Entry, SetAside};
+use crate::fork::DatabaseId;
+use crate::{Commit, Database, Fork, ForkMode, Snapshot, StoreError};
+
+/// Source of the problems that the store finds while it reads its journal.
+const JOURNAL_SOURCE: &str = "groma:journal";
+
+/// All databases at one version. `clone` is O(databases).
+#[derive(Debug, Clone)]
+pub(crate) struct Databases {
+    by_name: BTreeMap<Arc<str>, Held>,
+    /// The last commit in any of them.
+    version: Version,
+    /// Which forks track a database.
+    followers: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    forks_made: DatabaseId,
+    /// Databases dropped since states that nobody needs were last let go.
+    dropped: usize,
+}
+
+/// A database, as it was when it last caught up.
+#[derive(Debug, Clone)]
+struct Held {
+    database: Database,
+    pending: Option<Box<Pending>>,
+}
+
+/// The template has moved on.
+#[derive(Debug, Clone)]
+struct Pending {
+    template: Database,
+    caught_up: OnceLock<Database>,
+}
+
+impl Databases {
+    /// `live` alone, with nothing in it.
+    pub(crate) fn empty(schema: Arc<Schema>) -> Databases {
+        let live = Database::live(Snapshot::empty(schema));
+        let held = Held { database: live, pending: None };
+        let by_name = BTreeMap::from([(Arc::clone(held.database.name()), held)]);
+        let followers = BTreeMap::new();
+        Databases { by_name, version: Version(0), followers, forks_made: 0, dropped: 0 }
+    }
+
+    /// The last commit in any of them.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = &Database> {
+        self.by_name.values().map(Held::now)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<&Database, StoreError> {
+        self.find(name).ok_or_else(|| StoreError::NoDatabase {
+            name: name.into(),
+            known: self.by_name.keys().take(8).cloned().collect(),
+        })
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub(crate) fn note_used(&mut self, name: &str, at: Timestamp) {
+        if let Some(held) = self.by_name.get_mut(name) {
+            held.catch_up().note_used(at);
+        }
+    }
+
+    /// Takes in an entry as it was written. What does not fit the schema of today is left out, and a
+    /// problem of its database counts it.
+    pub(crate) fn read(&mut self, bytes: &[u8], schema: &Schema) -> Result<Entry, String> {
+        let (entry, set_aside) =
+            codec::decode(bytes, schema).map_err(|malformed| malformed.to_string())?;
+        self.take(&entry)?;
+        if let Entry::Commit { database: name, commit, .. } = &entry
+            && !set_aside.is_empty()
+            && let Some(held) = self.by_name.get_mut(name)
+        {
+            let problems = set_aside.iter().map(SetAside::problem).collect();
+            held.catch_up().note_problems(&JOURNAL_SOURCE.into(), problems, commit.heard_at);
+            self.tell_followers(name);
+        }
+        Ok(entry)
+    }
+
+    /// Takes in an entry.
+    pub(crate) fn take(&mut self, entry: &Entry) -> Result<(), String> {
+        match entry {
+            Entry::Commit { database, version, commit, problems_not_kept } => {
+                if *version <= self.version {
+                    return Err(format!("it is {version} and comes after {}", self.version));
+                }
+                self.commit(database, *version, commit, *problems_not_kept)?;
+                self.version = *version;
+                Ok(())
+            }
+            Entry::Fork(fork) => self.fork(fork),
+            Entry::Drop { name } => self.remove(name),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Database> {
+        self.by_name.get(name).map(Held::now)
+    }
+
+    fn commit(
+        &mut self,
+        name: &str,
+        version: Version,
+        commit: &Commit,
+        problems_not_kept: u64,
+    ) -> Result<(), String> {
+        let merged = commit.merged_from.as_ref().and_then(|merged| {
+            self.find(&merged.name).filter(|from| from.version() == merged.version).cloned()
+        });
+        let held = (self.by_name.get_mut(name))
+            .ok_or_else(|| format!("it is for \"{name}\", which is not there"))?;
+        let database = held.catch_up();
+        database.commit(version, commit, problems_not_kept);
+        if let Some(from) = &merged {
+            database.known_mut().learn_all(from.known());
+            database.known_mut().learn(from.id(), from.snapshot());
+        }
+        let id = database.id();
+        self.tell_followers(name);
+        if let Some(from) = merged
+            && from.template_id() == Some(id)
+            && let Some(held) = self.by_name.get_mut(from.name())
+        {
+            held.catch_up().give_up_shared();
+        }
+        Ok(())
+    }
+
+    fn fork(&mut self, fork: &Fork) -> Result<(), String> {
+        let template = (self.find(&fork.template))
+            .ok_or_else(|| format!("it forks \"{}\", which is not there", fork.template))?;
+        let database = template.fork(self.forks_made + 1, fork);
+        self.forks_made += 1;
+        if fork.mode == ForkMode::Tracking {
+            let followers = self.followers.entry(Arc::clone(&fork.template)).or_default();
+            followers.push(Arc::clone(&fork.name));
+        }
+        self.by_name.insert(Arc::clone(&fork.name), Held { database, pending: None });
+        Ok(())
+    }
+
+    /// Forks that followed it stay as they are from now on.
+    fn remove(&mut self, name: &str) -> Result<(), String> {
+        let held = (self.by_name.remove(name))
+            .ok_or_else(|| format!("it drops \"{name}\", which is not there"))?;
+        for follower in self.followers.remove(name).unwrap_or_default() {
+            if let Some(held) = self.by_name.get_mut(&follower) {
+                held.catch_up().stop_following();
+            }
+        }
+        if let Some(template) = held.database.template()
+            && let Some(followers) = self.followers.get_mut(&template.name)
+        {
+            followers.retain(|follower| &**follower != name);
+        }
+        self.dropped += 1;
+        if self.dropped > self.by_name.len() {
+            self.let_go();
+        }
+        Ok(())
+    }
+
+    /// A follower that is itself followed catches up at once, so that its followers see it move.
+    fn tell_followers(&mut self, name: &str) {
+        let Some(followers) = self.followers.get(name).filter(|followers| !followers.is_empty())
+        else {
+            return;
+        };
+        let Some(template) = self.find(name).cloned() else { return };
+        for follower in followers.clone() {
+            if let Some(held) = self.by_name.get_mut(&follower) {
+                held.template_moved(template.clone());
+            }
+            self.tell_followers(&follower);
+        }
+    }
+
+    /// Lets go of states of databases that are gone and that no two others have taken in: no merge
+    /// can start from them.
+    fn let_go(&mut self) {
+        self.dropped = 0;
+        let mut knowers: BTreeMap<DatabaseId, usize> = BTreeMap::new();
+        for database in self.by_name.values().map(|held| &held.database) {
+            *knowers.entry(database.id()).or_default() += 2;
+            database.known().iter().for_each(|(id, _)| *knowers.entry(id).or_default() += 1);
+        }
+        for held in self.by_name.values_mut() {
+            held.database.known_mut().forget(|id| knowers.get(&id).is_some_and(|count| *count > 1));
+        }
+    }
+}
+
+impl Held {
+    fn now(&self) -> &Database {
+        match &self.pending {
+            None => &self.database,
+            Some(pending) => {
+                pending.caught_up.get_or_init(|| self.database.follow(&pending.template))
+            }
+        }
+    }
+
+    fn catch_up(&mut self) -> &mut Database {
+        if let Some(pending) = self.pending.take() {
+            let Pending { template, caught_up } = *pending;
+            let caught_up = caught_up.into_inner();
+            self.database = caught_up.unwrap_or_else(|| self.database.follow(&template));
+        }
+        &mut self.database
+    }
+
+    fn template_moved(&mut self, template: Database) {
+        // What somebody looked at is where the next catching up starts.
+        if let Some(pending) = self.pending.take()
+            && let Some(caught_up) = pending.caught_up.into_inner()
+        {
+            self.database = caught_up;
+        }
+        self.pending = Some(Box::new(Pending { template, caught_up: OnceLock::new() }));
+    }
+}
