@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use groma_store::{Journal, JournalError};
+use groma_store::{Journal, JournalError, JournalReader};
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, RepairSession, TableDefinition,
-    TableError,
+    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, RepairSession,
+    TableDefinition, TableError,
 };
 
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
@@ -69,20 +69,11 @@ impl RedbJournal {
 }
 
 impl Journal for RedbJournal {
-    fn replay(
-        &mut self,
-        each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), JournalError> {
-        let failed = |error: redb::Error| failure(&self.path, "reading", error);
-        let transaction = self.database.begin_read().map_err(|error| failed(error.into()))?;
-        let table = transaction.open_table(ENTRIES).map_err(|error| failed(error.into()))?;
-        for entry in table.iter().map_err(|error| failed(error.into()))? {
-            let (sequence, bytes) = entry.map_err(|error| failed(error.into()))?;
-            if each(sequence.value(), bytes.value()).is_break() {
-                break;
-            }
-        }
-        Ok(())
+    fn reader(&self) -> Result<Box<dyn JournalReader>, JournalError> {
+        let transaction = self.database.begin_read();
+        let transaction =
+            transaction.map_err(|error| failure(&self.path, "reading", error.into()))?;
+        Ok(Box::new(RedbReader { transaction, path: self.path.clone() }))
     }
 
     fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
@@ -93,8 +84,42 @@ impl Journal for RedbJournal {
         Ok(sequence)
     }
 
+    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError> {
+        rewrite(&self.database, last, entries)
+            .map_err(|error| failure(&self.path, "rewriting", error))?;
+        // Only gives room back to the disk: while somebody reads the old entries it has to wait.
+        if let Err(error) = self.database.compact() {
+            tracing::info!(%error, "the file of the journal keeps its size for now");
+        }
+        Ok(())
+    }
+
     fn repair(&self) -> Option<String> {
         self.repair.map(|report| report.to_string())
+    }
+}
+
+/// The entries as they were when it was made: a transaction of redb that only reads.
+struct RedbReader {
+    transaction: ReadTransaction,
+    path: String,
+}
+
+impl JournalReader for RedbReader {
+    fn read(
+        &self,
+        after: u64,
+        each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        let failed = |error: redb::Error| failure(&self.path, "reading", error);
+        let table = self.transaction.open_table(ENTRIES).map_err(|error| failed(error.into()))?;
+        for entry in table.range(after + 1..).map_err(|error| failed(error.into()))? {
+            let (sequence, bytes) = entry.map_err(|error| failed(error.into()))?;
+            if each(sequence.value(), bytes.value()).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -148,6 +173,20 @@ fn write(database: &Database, sequence: u64, entry: &[u8]) -> Result<(), redb::E
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.open_table(ENTRIES)?.insert(sequence, entry)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn rewrite(database: &Database, last: u64, entries: &[Vec<u8>]) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    {
+        let mut table = transaction.open_table(ENTRIES)?;
+        table.retain_in(..=last, |_, _| false)?;
+        for (sequence, entry) in (last + 1 - entries.len() as u64..).zip(entries) {
+            table.insert(sequence, entry.as_slice())?;
+        }
+    }
     transaction.commit()?;
     Ok(())
 }

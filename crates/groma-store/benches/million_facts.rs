@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use groma_model::{Observation, Raw, Schema, Timestamp, Version};
 use groma_store::{
-    Commit, Journal, JournalError, LIVE, MemoryJournal, World, changes_between, check, identify,
+    Commit, Journal, JournalError, JournalReader, LIVE, MemoryJournal, World, changes_between,
+    check, identify,
 };
 
 const DEVICES: usize = 1_250;
@@ -130,15 +131,16 @@ impl KeptJournal {
 }
 
 impl Journal for KeptJournal {
-    fn replay(
-        &mut self,
-        each: &mut dyn FnMut(u64, &[u8]) -> std::ops::ControlFlow<()>,
-    ) -> Result<(), JournalError> {
-        self.0.lock().unwrap().replay(each)
+    fn reader(&self) -> Result<Box<dyn JournalReader>, JournalError> {
+        self.0.lock().unwrap().reader()
     }
 
     fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
         self.0.lock().unwrap().append(entry)
+    }
+
+    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError> {
+        self.0.lock().unwrap().rewrite(last, entries)
     }
 }
 

@@ -23,6 +23,10 @@ pub struct Database {
     id: DatabaseId,
     name: Arc<str>,
     template: Option<(DatabaseId, Template)>,
+    /// What it was before it was forked, the oldest first.
+    lineage: Vector<Stretch>,
+    /// Whether it ever changed by a commit to another database.
+    followed: bool,
     snapshot: Snapshot,
     /// What it has taken in from others; the base of a merge is found here.
     known: Known,
@@ -42,6 +46,16 @@ struct Tracking {
     overlay: Overlay,
     /// The sources of the template as it was followed last.
     sources: OrdMap<Source, SourceState>,
+}
+
+/// Up to a version a fork was another database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stretch {
+    name: Arc<str>,
+    /// The last version of the world before the fork was made.
+    until: Version,
+    /// The version that it was forked at; smaller than `until` for a fork of the past.
+    as_of: Version,
 }
 
 /// What a database held at some time: two of the same state hold the same.
@@ -157,6 +171,8 @@ impl Database {
             id: 0,
             name: LIVE.into(),
             template: None,
+            lineage: Vector::new(),
+            followed: false,
             snapshot,
             known: Known::default(),
             tracking: None,
@@ -168,8 +184,11 @@ impl Database {
         }
     }
 
-    /// A fork of this one.
-    pub(crate) fn fork(&self, id: DatabaseId, fork: &Fork) -> Database {
+    /// A fork of this one; `made` is the version of the world at that time.
+    pub(crate) fn fork(&self, id: DatabaseId, fork: &Fork, made: Version) -> Database {
+        let mut lineage = self.lineage.clone();
+        let as_of = fork.at.unwrap_or(made);
+        lineage.push_back(Stretch { name: Arc::clone(&self.name), until: made, as_of });
         let template = Template {
             name: Arc::clone(&self.name),
             version: self.version(),
@@ -189,11 +208,24 @@ impl Database {
             id,
             name: Arc::clone(&fork.name),
             template: Some((self.id, template)),
+            lineage,
+            followed: fork.mode == ForkMode::Tracking,
             known,
             tracking,
             last_used_at: fork.created_at,
             ..self.clone()
         }
+    }
+
+    /// Under which name, and as of which version, it is found at a version of the world.
+    pub(crate) fn owner_at(&self, version: Version) -> (&Arc<str>, Version) {
+        let stretch = self.lineage.iter().find(|stretch| version <= stretch.until);
+        stretch.map_or((&self.name, version), |stretch| (&stretch.name, version.min(stretch.as_of)))
+    }
+
+    /// Whether it ever changed by a commit to another database.
+    pub(crate) fn followed(&self) -> bool {
+        self.followed
     }
 
     pub(crate) fn id(&self) -> DatabaseId {

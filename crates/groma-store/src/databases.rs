@@ -84,10 +84,15 @@ impl Databases {
 
     /// Takes in an entry as it was written. What does not fit the schema of today is left out, and a
     /// problem of its database counts it.
-    pub(crate) fn read(&mut self, bytes: &[u8], schema: &Schema) -> Result<Entry, String> {
+    pub(crate) fn read(
+        &mut self,
+        bytes: &[u8],
+        schema: &Schema,
+        changing: &mut dyn FnMut(&Database, &Entry),
+    ) -> Result<Entry, String> {
         let (entry, set_aside) =
             codec::decode(bytes, schema).map_err(|malformed| malformed.to_string())?;
-        self.take(&entry)?;
+        self.take(&entry, changing)?;
         if let Entry::Commit { database: name, commit, .. } = &entry
             && !set_aside.is_empty()
             && let Some(held) = self.by_name.get_mut(name)
@@ -99,12 +104,19 @@ impl Databases {
         Ok(entry)
     }
 
-    /// Takes in an entry.
-    pub(crate) fn take(&mut self, entry: &Entry) -> Result<(), String> {
+    /// Takes in an entry; `changing` sees the database that it is about to change.
+    pub(crate) fn take(
+        &mut self,
+        entry: &Entry,
+        changing: &mut dyn FnMut(&Database, &Entry),
+    ) -> Result<(), String> {
         match entry {
             Entry::Commit { database, version, commit, problems_not_kept } => {
                 if *version <= self.version {
                     return Err(format!("it is {version} and comes after {}", self.version));
+                }
+                if let Some(database) = self.find(database) {
+                    changing(database, entry);
                 }
                 self.commit(database, *version, commit, *problems_not_kept)?;
                 self.version = *version;
@@ -151,7 +163,7 @@ impl Databases {
     fn fork(&mut self, fork: &Fork) -> Result<(), String> {
         let template = (self.find(&fork.template))
             .ok_or_else(|| format!("it forks \"{}\", which is not there", fork.template))?;
-        let database = template.fork(self.forks_made + 1, fork);
+        let database = template.fork(self.forks_made + 1, fork, self.version);
         self.forks_made += 1;
         if fork.mode == ForkMode::Tracking {
             let followers = self.followers.entry(Arc::clone(&fork.template)).or_default();

@@ -3,6 +3,8 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
+use groma_model::{Timestamp, Version};
+
 use crate::JournalError;
 
 /// A request to the store could not be served. Nothing has changed.
@@ -71,6 +73,24 @@ pub enum StoreError {
         /// Which one.
         name: String,
     },
+    /// Nobody has committed this version yet.
+    #[error("{asked} is still to come; the newest version is {newest}")]
+    NoVersion {
+        /// What was asked for.
+        asked: Version,
+        /// The last commit.
+        newest: Version,
+    },
+    /// The past before the oldest version that is kept was given up by a compaction.
+    #[error("{asked} is before {oldest}, the oldest version that is kept, heard at {since}")]
+    Compacted {
+        /// The version or time that was asked for.
+        asked: String,
+        /// The oldest version that is kept.
+        oldest: Version,
+        /// When that was heard.
+        since: Timestamp,
+    },
     /// An acknowledged entry of the journal cannot be read.
     #[error("entry {sequence} of the journal cannot be read: {reason}")]
     Damaged {
@@ -107,6 +127,12 @@ impl StoreError {
             StoreError::TooManyDatabases { .. } => Some("Drop forks that are not needed.".into()),
             StoreError::TooLarge { .. } => Some("Commit the changes in several parts.".into()),
             StoreError::NotInSchema { .. } => None,
+            StoreError::NoVersion { .. } => {
+                Some("SELECT * FROM model.commits lists the versions of a database.".into())
+            }
+            StoreError::Compacted { oldest, since, .. } => {
+                Some(format!("Ask for {oldest} or later, or for a time from {since} on."))
+            }
             StoreError::Conflicts { from, into, .. } => Some(format!(
                 "Look at them: SELECT * FROM merge_preview('{from}', '{into}'). Then merge with 'ours' or 'theirs', or say for each which."
             )),

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Keeps entries in the order in which they were appended.
 ///
@@ -9,14 +10,26 @@ use std::ops::ControlFlow;
 /// its place, after any crash. When it returned an error the entry may be there, torn or not at all;
 /// [`World`](crate::World) then takes no more commits until it is opened anew.
 pub trait Journal: Send {
+    /// Reads the entries that are there now, on any thread. Cost: O(1), or O(entries) in memory.
+    fn reader(&self) -> Result<Box<dyn JournalReader>, JournalError>;
+
+    /// Makes an entry durable, then returns its sequence, which is larger than all before.
+    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError>;
+
+    /// Puts `entries` in the place of all entries up to the sequence `last`; those behind it keep
+    /// their sequences. There are never more of them than of those that they stand for.
+    ///
+    /// **Contract:** one durable step. After a crash, and after an error, the journal is as it was
+    /// before or as it is to be, never between; after an error nobody knows which.
+    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError>;
+
     /// Gives every entry with its sequence, in rising order, until `each` breaks off.
     fn replay(
         &mut self,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), JournalError>;
-
-    /// Makes an entry durable, then returns its sequence, which is larger than all before.
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError>;
+    ) -> Result<(), JournalError> {
+        self.reader()?.read(0, each)
+    }
 
     /// Forgets the last entry, which could not be read. `false`: refused, because this journal never
     /// tears an entry, so that one which cannot be read was acknowledged and then damaged.
@@ -28,6 +41,16 @@ pub trait Journal: Send {
     fn repair(&self) -> Option<String> {
         None
     }
+}
+
+/// The entries of a journal as they were when it was asked for, whatever is appended or rewritten since.
+pub trait JournalReader: Send {
+    /// Gives every entry behind the sequence `after`, in rising order, until `each` breaks off.
+    fn read(
+        &self,
+        after: u64,
+        each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError>;
 }
 
 /// A journal could not be opened, read or written.
@@ -77,31 +100,49 @@ impl JournalError {
 /// A journal that lives as long as the process: for tests and for trying things out.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryJournal {
-    entries: Vec<Vec<u8>>,
+    /// By sequence, rising.
+    entries: Vec<(u64, Arc<[u8]>)>,
 }
 
 impl MemoryJournal {
     /// With these entries already in it.
     pub fn with_entries(entries: Vec<Vec<u8>>) -> MemoryJournal {
-        MemoryJournal { entries }
+        MemoryJournal { entries: (1..).zip(entries.into_iter().map(Arc::from)).collect() }
     }
 }
 
 impl Journal for MemoryJournal {
-    fn replay(
-        &mut self,
+    fn reader(&self) -> Result<Box<dyn JournalReader>, JournalError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
+        let sequence = self.entries.last().map_or(1, |(last, _)| last + 1);
+        self.entries.push((sequence, entry.into()));
+        Ok(sequence)
+    }
+
+    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError> {
+        let kept = self.entries.split_off(self.entries.partition_point(|(at, _)| *at <= last));
+        let first = last + 1 - entries.len() as u64;
+        self.entries = (first..).zip(entries.iter().map(|entry| entry.as_slice().into())).collect();
+        self.entries.extend(kept);
+        Ok(())
+    }
+}
+
+impl JournalReader for MemoryJournal {
+    fn read(
+        &self,
+        after: u64,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
-        for (sequence, entry) in (1..).zip(&self.entries) {
-            if each(sequence, entry).is_break() {
+        let from = self.entries.partition_point(|(sequence, _)| *sequence <= after);
+        for (sequence, entry) in &self.entries[from..] {
+            if each(*sequence, entry).is_break() {
                 break;
             }
         }
         Ok(())
-    }
-
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
-        self.entries.push(entry.to_vec());
-        Ok(self.entries.len() as u64)
     }
 }

@@ -15,6 +15,7 @@ use groma_model::{Problem, Schema, Source, Timestamp, Version};
 
 use crate::codec::{self, Entry};
 use crate::databases::Databases;
+use crate::past::{Past, PastReader};
 use crate::{
     Change, CommitRow, Database, Fork, Journal, Merge, PROBLEMS_KEPT_MAX, Poll, ProblemRow,
     Segment, SegmentRow, Snapshot, SourceRow, StoreError,
@@ -82,6 +83,7 @@ pub struct World {
     schema: Arc<Schema>,
     journal: Box<dyn Journal>,
     databases: Databases,
+    past: Past,
     torn_tail: Option<String>,
     /// Why nothing more can be committed.
     broken: Option<String>,
@@ -97,6 +99,7 @@ impl World {
     pub fn open(schema: Arc<Schema>, journal: Box<dyn Journal>) -> Result<World, StoreError> {
         let mut world = World {
             databases: Databases::empty(Arc::clone(&schema)),
+            past: Past::default(),
             schema,
             journal,
             torn_tail: None,
@@ -138,6 +141,42 @@ impl World {
     /// One database. Clone it to go on reading while the world changes.
     pub fn database(&self, name: &str) -> Result<&Database, StoreError> {
         self.databases.get(name)
+    }
+
+    /// A database as it was known at a version; of a fork before it was made, that is its template.
+    /// Cost: see [`PastReader::read`].
+    ///
+    /// # Errors
+    /// There is no such database now; the version is still to come, or is no longer kept; the journal
+    /// cannot be read.
+    pub fn database_at(&self, name: &str, version: Version) -> Result<Database, StoreError> {
+        self.past(name, version)?.read()
+    }
+
+    /// The way to a database as it was known at a version, to be read without the world.
+    ///
+    /// # Errors
+    /// As [`World::database_at`], but for those of reading.
+    pub fn past(&self, name: &str, version: Version) -> Result<PastReader, StoreError> {
+        self.past.of(&self.databases, name, version, &self.schema, self.journal.as_ref())
+    }
+
+    /// The last version that had been heard at a time, in any database; 0: none had.
+    ///
+    /// # Errors
+    /// The versions of that time are no longer kept.
+    pub fn version_at(&self, heard_at: Timestamp) -> Result<Version, StoreError> {
+        self.past.version_at(heard_at)
+    }
+
+    /// The oldest version that can be asked for, and when it was heard. 0: all of them can be.
+    pub fn oldest_version(&self) -> (Version, Timestamp) {
+        self.past.oldest()
+    }
+
+    /// Gives back the memory that the past takes; what is asked of it again is read from the journal.
+    pub fn forget_past(&mut self) {
+        self.past.forget(self.version());
     }
 
     /// The model in a database.
@@ -282,27 +321,39 @@ impl World {
             let (size_bytes, max_bytes) = (bytes.len(), ENTRY_BYTES_MAX);
             return Err(StoreError::TooLarge { size_bytes, max_bytes });
         }
-        if let Err(error) = self.journal.append(&bytes) {
-            let error = StoreError::from(error);
-            self.broken = error.detail();
-            return Err(error);
-        }
+        let sequence = match self.journal.append(&bytes) {
+            Ok(sequence) => sequence,
+            Err(error) => {
+                let error = StoreError::from(error);
+                self.broken = error.detail();
+                return Err(error);
+            }
+        };
         drop(bytes);
         // What `encode` took, `take` takes: both databases were looked up before.
-        self.databases.take(&entry).map_err(|reason| StoreError::Damaged { sequence: 0, reason })
+        let past = &mut self.past;
+        self.databases
+            .take(&entry, &mut |before, entry| past.note_change(before, entry))
+            .map_err(|reason| StoreError::Damaged { sequence, reason })?;
+        self.past.note(&entry, sequence);
+        Ok(())
     }
 
     fn replay(&mut self) -> Result<(), StoreError> {
         // An entry that cannot be read may be the torn last one; if another follows it is not.
         let mut unread: Option<(u64, String)> = None;
         let mut is_last = true;
-        let databases = &mut self.databases;
+        let (databases, past) = (&mut self.databases, &mut self.past);
         self.journal.replay(&mut |sequence, bytes| {
             if unread.is_some() {
                 is_last = false;
                 return ControlFlow::Break(());
             }
-            unread = databases.read(bytes, &self.schema).err().map(|reason| (sequence, reason));
+            let mut changing = |before: &Database, entry: &Entry| past.note_change(before, entry);
+            match databases.read(bytes, &self.schema, &mut changing) {
+                Ok(entry) => past.note(&entry, sequence),
+                Err(reason) => unread = Some((sequence, reason)),
+            }
             ControlFlow::Continue(())
         })?;
         let Some((sequence, reason)) = unread else { return Ok(()) };

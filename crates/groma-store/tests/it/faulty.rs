@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use groma_model::Timestamp;
-use groma_store::{Journal, JournalError, LIVE, StoreError, World};
+use groma_store::{Journal, JournalError, JournalReader, LIVE, StoreError, World};
 use proptest::prelude::*;
 
 use crate::made::{commit, schema, shown};
@@ -22,47 +22,77 @@ pub(crate) enum Leaves {
 /// A journal whose entries outlive the world that writes them.
 #[derive(Clone, Default)]
 pub(crate) struct Faulty {
-    pub(crate) entries: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// By sequence.
+    pub(crate) entries: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
     /// At which append, and what it leaves.
     pub(crate) fails: Option<(usize, Leaves)>,
+    /// What a rewrite leaves that fails.
+    pub(crate) rewrite_fails: Option<Leaves>,
     /// Whether it admits that it may tear.
     pub(crate) tears: bool,
 }
 
-impl Journal for Faulty {
-    fn replay(
-        &mut self,
+struct Kept(Vec<(u64, Vec<u8>)>);
+
+impl JournalReader for Kept {
+    fn read(
+        &self,
+        after: u64,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
-        let entries = self.entries.lock().unwrap();
-        for (sequence, entry) in (1..).zip(entries.iter()) {
-            if each(sequence, entry).is_break() {
-                break;
-            }
-        }
+        let behind = self.0.iter().filter(|(sequence, _)| *sequence > after);
+        let _ = behind.into_iter().try_for_each(|(sequence, entry)| each(*sequence, entry));
         Ok(())
+    }
+}
+
+fn full() -> JournalError {
+    JournalError::Failed { tried: "writing".to_owned(), source: "the disk is full".into() }
+}
+
+impl Journal for Faulty {
+    fn reader(&self) -> Result<Box<dyn JournalReader>, JournalError> {
+        Ok(Box::new(Kept(self.entries.lock().unwrap().clone())))
     }
 
     fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
         let mut entries = self.entries.lock().unwrap();
+        let sequence = entries.last().map_or(1, |(last, _)| last + 1);
         if let Some((at, leaves)) = self.fails
             && at == entries.len()
         {
             match leaves {
                 Leaves::Nothing => {}
-                Leaves::Torn(part) => entries.push(entry[..entry.len() * part / 100].to_vec()),
-                Leaves::Whole => entries.push(entry.to_vec()),
+                Leaves::Torn(part) => {
+                    entries.push((sequence, entry[..entry.len() * part / 100].to_vec()));
+                }
+                Leaves::Whole => entries.push((sequence, entry.to_vec())),
             }
-            let (tried, source) = ("appending an entry".to_owned(), "the disk is full".into());
-            return Err(JournalError::Failed { tried, source });
+            return Err(full());
         }
-        entries.push(entry.to_vec());
-        Ok(entries.len() as u64)
+        entries.push((sequence, entry.to_vec()));
+        Ok(sequence)
+    }
+
+    fn rewrite(&mut self, last: u64, base: &[Vec<u8>]) -> Result<(), JournalError> {
+        if self.rewrite_fails == Some(Leaves::Nothing) {
+            return Err(full());
+        }
+        let mut entries = self.entries.lock().unwrap();
+        let until = entries.partition_point(|(sequence, _)| *sequence <= last);
+        let kept = entries.split_off(until);
+        assert!(base.len() <= entries.len(), "a base is shorter than what it stands for");
+        *entries = (last + 1 - base.len() as u64..).zip(base.iter().cloned()).chain(kept).collect();
+        self.rewrite_fails.map_or(Ok(()), |_| Err(full()))
     }
 
     fn cut_torn_tail(&mut self, sequence: u64) -> Result<bool, JournalError> {
         let mut entries = self.entries.lock().unwrap();
-        assert_eq!(sequence, entries.len() as u64, "only the last one may be cut");
+        assert_eq!(
+            Some(sequence),
+            entries.last().map(|(last, _)| *last),
+            "only the last may be cut"
+        );
         if self.tears {
             entries.pop();
         }
@@ -116,14 +146,14 @@ fn an_acknowledged_entry_that_cannot_be_read_is_an_error_that_names_it() {
     let mut world = open(&journal).unwrap();
     (0..3).for_each(|number| step(&mut world, number).unwrap());
     for (index, tears) in [(1, true), (2, false)] {
-        let whole = journal.entries.lock().unwrap()[index].clone();
-        journal.entries.lock().unwrap()[index][20] ^= 1;
+        let whole = journal.entries.lock().unwrap()[index].1.clone();
+        journal.entries.lock().unwrap()[index].1[20] ^= 1;
         let error = open(&Faulty { tears, ..journal.clone() }).err().unwrap();
         assert_eq!(
             error.to_string(),
             format!("entry {} of the journal cannot be read: its checksum is wrong", index + 1)
         );
-        journal.entries.lock().unwrap()[index] = whole;
+        journal.entries.lock().unwrap()[index].1 = whole;
     }
     assert!(open(&journal).is_ok());
 }

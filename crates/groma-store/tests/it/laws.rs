@@ -1,7 +1,9 @@
 //! Laws that hold for any changes.
 
 use groma_model::{Problem, Timestamp, Version};
-use groma_store::{Change, Commit, LIVE, Segment, Snapshot, World, changes_between};
+use groma_store::{
+    Change, Commit, Fork, ForkMode, LIVE, Segment, Snapshot, World, changes_between,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -14,10 +16,10 @@ fn of(changes: &[Change]) -> Snapshot {
 
 /// One thing that people do to a world; names are few, so that some are refused.
 #[derive(Debug, Clone)]
-enum Act {
+pub(crate) enum Act {
     Commit(String, Vec<Change>, usize),
     Segments(String),
-    Fork(String, String),
+    Fork(String, String, ForkMode),
     Drop(String),
 }
 
@@ -25,16 +27,17 @@ fn name() -> impl Strategy<Value = String> {
     prop_oneof![Just("live"), Just("a"), Just("b")].prop_map(str::to_owned)
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub(crate) fn act() -> impl Strategy<Value = Act> {
+    let mode = prop_oneof![Just(ForkMode::Frozen), Just(ForkMode::Tracking)];
     prop_oneof![
         4 => (name(), changes(6), 0..3_usize).prop_map(|(name, changes, problems)| Act::Commit(name, changes, problems)),
         1 => name().prop_map(Act::Segments),
-        2 => (name(), name()).prop_map(|(name, template)| Act::Fork(name, template)),
+        2 => (name(), name(), mode).prop_map(|(name, template, mode)| Act::Fork(name, template, mode)),
         1 => name().prop_map(Act::Drop),
     ]
 }
 
-fn act_on(world: &mut World, act: &Act, at: Timestamp) {
+pub(crate) fn act_on(world: &mut World, act: &Act, at: Timestamp) {
     let source = "someone".into();
     // Refusals are part of life here: they must leave no trace.
     let _ = match act {
@@ -50,7 +53,9 @@ fn act_on(world: &mut World, act: &Act, at: Timestamp) {
             let segment = Segment { file, source: "esb".into(), records: 1, from, to, bytes: 9 };
             world.add_segments(name, source, vec![segment], at).map(|_| ())
         }
-        Act::Fork(name, template) => world.fork(name, template, at),
+        Act::Fork(name, template, mode) => {
+            world.make_fork(Fork { mode: *mode, ..Fork::new(&**name, &**template, at) })
+        }
         Act::Drop(name) => world.drop_database(name),
     };
 }

@@ -56,10 +56,13 @@ pub(crate) fn shown(snapshot: &Snapshot) -> String {
 
 /// Everything in a database.
 pub(crate) fn shown_database(database: &Database) -> String {
+    format!("{} {:?} {}", database.name(), database.template(), shown_state(database))
+}
+
+/// Everything in a database but its name, so that it can be compared with what it was forked from.
+pub(crate) fn shown_state(database: &Database) -> String {
     format!(
-        "{} {:?} {} {} {:?} {:?} {:?} {:?}",
-        database.name(),
-        database.template(),
+        "{} {} {:?} {:?} {:?} {:?}",
         database.version(),
         shown(database.snapshot()),
         database.commits().collect::<Vec<_>>(),

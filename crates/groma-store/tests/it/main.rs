@@ -6,4 +6,5 @@ mod check;
 mod faulty;
 mod laws;
 mod made;
+mod past;
 mod world;

@@ -1,0 +1,201 @@
+//! What can be asked of the past: which versions there are, when each was heard, and how to see one.
+//!
+//! ```text
+//! version --recent?--> the database as it was, sharing with now          O(log)
+//!         --else-----> nearest checkpoint, then the journal up to it     O(changes between)
+//! ```
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use groma_model::{Schema, Timestamp, Version};
+
+use crate::codec::Entry;
+use crate::databases::Databases;
+use crate::journal::JournalReader;
+use crate::recent::Recent;
+use crate::{Database, Journal, StoreError};
+
+/// Most worlds of the past that are kept after they were read from the journal. Each may take as much
+/// memory as the model did then.
+pub const CHECKPOINTS_KEPT_MAX: usize = 3;
+
+/// Which versions there are, and the means to see them again.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// The oldest version that can be asked for, and when it was heard. 0: nothing was compacted.
+    oldest: (Version, Timestamp),
+    /// The earliest that any commit was ever heard.
+    began_at: Option<Timestamp>,
+    /// Of each later commit when it was heard, and its sequence in the journal.
+    commits: Vec<(Timestamp, u64)>,
+    recent: Recent,
+    checkpoints: Checkpoints,
+}
+
+type Checkpoints = Arc<Mutex<VecDeque<Checkpoint>>>;
+
+/// All databases right after an entry of the journal.
+#[derive(Clone)]
+struct Checkpoint {
+    sequence: u64,
+    databases: Databases,
+}
+
+impl Past {
+    /// A commit is about to change a database.
+    pub(crate) fn note_change(&mut self, before: &Database, entry: &Entry) {
+        if let Entry::Commit { version, commit, .. } = entry {
+            self.recent.note(*version, before, commit.changes.len());
+        }
+    }
+
+    /// An entry was taken in.
+    pub(crate) fn note(&mut self, entry: &Entry, sequence: u64) {
+        if let Entry::Commit { commit, .. } = entry {
+            let began_at = self.began_at.get_or_insert(commit.heard_at);
+            *began_at = commit.heard_at.min(*began_at);
+            self.commits.push((commit.heard_at, sequence));
+        }
+    }
+
+    /// Gives back what it holds of databases; the journal has it all.
+    pub(crate) fn forget(&mut self, newest: Version) {
+        self.recent.forget(newest);
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The oldest version that can be asked for, and when it was heard.
+    pub(crate) fn oldest(&self) -> (Version, Timestamp) {
+        self.oldest
+    }
+
+    /// What was known at a time: the last version that had been heard. 0: nothing had been.
+    pub(crate) fn version_at(&self, at: Timestamp) -> Result<Version, StoreError> {
+        if self.began_at.is_none_or(|began_at| at < began_at) {
+            return Ok(Version(0));
+        }
+        let (oldest, since) = self.oldest;
+        match self.commits.iter().rposition(|(heard_at, _)| *heard_at <= at) {
+            Some(place) => Ok(Version(oldest.0 + 1 + place as u64)),
+            None if since <= at => Ok(oldest),
+            None => Err(StoreError::Compacted { asked: at.to_string(), oldest, since }),
+        }
+    }
+
+    /// The way to a database as it was known at a version.
+    pub(crate) fn of(
+        &self,
+        databases: &Databases,
+        name: &str,
+        version: Version,
+        schema: &Arc<Schema>,
+        journal: &dyn Journal,
+    ) -> Result<PastReader, StoreError> {
+        let database = databases.get(name)?;
+        let (oldest, since) = self.oldest;
+        if databases.version() < version {
+            return Err(StoreError::NoVersion { asked: version, newest: databases.version() });
+        }
+        if version < oldest {
+            return Err(StoreError::Compacted { asked: version.to_string(), oldest, since });
+        }
+        let (owner, version) = database.owner_at(version);
+        let current = databases.get(owner).ok();
+        // What follows its template changes without a commit of its own.
+        let alive = current
+            .filter(|current| current.owner_at(version).0 == current.name() && !current.followed());
+        if let Some(found) = alive.and_then(|current| self.recent.at(current, version)) {
+            return Ok(PastReader(Way::Known(found)));
+        }
+        Ok(PastReader(Way::Journal {
+            name: Arc::clone(owner),
+            version,
+            schema: Arc::clone(schema),
+            reader: journal.reader()?,
+            checkpoints: Arc::clone(&self.checkpoints),
+        }))
+    }
+}
+
+/// A database of the past. Reading it needs no world, so that others use that meanwhile.
+pub struct PastReader(Way);
+
+enum Way {
+    Known(Database),
+    Journal {
+        name: Arc<str>,
+        version: Version,
+        schema: Arc<Schema>,
+        reader: Box<dyn JournalReader>,
+        checkpoints: Checkpoints,
+    },
+}
+
+impl PastReader {
+    /// The database. Cost: O(1) if its version is one of the last, or was asked for lately; else
+    /// O(changes from the start of the journal, or an earlier version asked for lately, up to it).
+    ///
+    /// # Errors
+    /// The journal fails, or an entry of it cannot be read.
+    pub fn read(self) -> Result<Database, StoreError> {
+        match self.0 {
+            Way::Known(database) => Ok(database),
+            Way::Journal { name, version, schema, reader, checkpoints } => {
+                let start = nearest(&checkpoints, version, &schema);
+                let reached = read_up_to(start, version, &schema, reader.as_ref())?;
+                let database = reached.databases.get(&name)?.clone();
+                keep(&checkpoints, reached);
+                Ok(database)
+            }
+        }
+    }
+}
+
+/// Takes in entries up to the commit of this version and no further: forks that are made or dropped
+/// right after it do not count.
+fn read_up_to(
+    mut reached: Checkpoint,
+    version: Version,
+    schema: &Schema,
+    reader: &dyn JournalReader,
+) -> Result<Checkpoint, StoreError> {
+    if reached.databases.version() == version {
+        return Ok(reached);
+    }
+    let mut damage = None;
+    reader.read(reached.sequence, &mut |sequence, bytes| {
+        if let Err(reason) = reached.databases.read(bytes, schema, &mut |_, _| ()) {
+            damage = Some(StoreError::Damaged { sequence, reason });
+            return ControlFlow::Break(());
+        }
+        reached.sequence = sequence;
+        if reached.databases.version() < version {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    damage.map_or(Ok(reached), Err)
+}
+
+fn nearest(checkpoints: &Checkpoints, version: Version, schema: &Arc<Schema>) -> Checkpoint {
+    let mut kept = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+    let earlier = (0..kept.len()).filter(|place| kept[*place].databases.version() <= version);
+    let nearest = earlier.max_by_key(|place| kept[*place].databases.version());
+    let Some(found) = nearest.and_then(|place| kept.remove(place)) else {
+        return Checkpoint { sequence: 0, databases: Databases::empty(Arc::clone(schema)) };
+    };
+    kept.push_back(found.clone());
+    found
+}
+
+fn keep(checkpoints: &Checkpoints, reached: Checkpoint) {
+    let mut kept = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.retain(|known| known.databases.version() != reached.databases.version());
+    if kept.len() >= CHECKPOINTS_KEPT_MAX {
+        kept.pop_front();
+    }
+    kept.push_back(reached);
+}
