@@ -14,6 +14,7 @@ mod arrivals;
 mod clock;
 mod dice;
 mod error;
+mod fat_tree;
 mod layout;
 mod messages;
 mod model;
@@ -29,6 +30,7 @@ use std::path::Path;
 use groma_model::Observation;
 
 pub use error::GenerateError;
+pub use fat_tree::{FAT_TREE_PORTS_MAX, fat_tree};
 pub use plan::{DEPTH_MAX, Durations, Faults, Plan, Traffic as TrafficPlan};
 pub use traffic::Progress;
 pub use truth::{

@@ -1,82 +1,104 @@
 //! Access groups: switches that look like one to those attached, and how near two of them are.
 
+use std::sync::{Arc, OnceLock};
+
 use rustc_hash::FxHashMap;
 
 use crate::index::{AccessIndex, DeviceIndex};
 use crate::inventory::{Inventory, Role};
 
-/// Every switch with its MLAG peers is one access group.
+/// Every switch with its MLAG peers is one access group. What lies between groups is found when it is
+/// first asked for, by the cables of the inventory that goes with it.
 #[derive(Debug)]
 pub(crate) struct AccessGroups {
-    of_device: Vec<AccessIndex>,
-    /// Sorted switches of each group.
-    pub(crate) members: Vec<Vec<DeviceIndex>>,
+    groups: Arc<Groups>,
     /// Sorted distribution devices next to each group.
-    distribution: Vec<Vec<DeviceIndex>>,
+    distribution: Vec<OnceLock<Vec<DeviceIndex>>>,
     /// Between groups: whether the shortest way over working cables, whatever VLANs they carry,
     /// touches a device beyond access.
-    far: Vec<Box<[bool]>>,
+    far: Vec<OnceLock<Box<[bool]>>>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Groups {
+    of_device: Vec<AccessIndex>,
+    /// Sorted switches of each group.
+    members: Vec<Vec<DeviceIndex>>,
 }
 
 impl AccessGroups {
     pub(crate) fn new(inventory: &Inventory) -> AccessGroups {
-        let (of_device, members) = group(inventory);
-        let neighbours = neighbours(inventory);
-        let distribution = members
-            .iter()
-            .map(|members| {
-                let mut above: Vec<_> = (members.iter())
-                    .flat_map(|member| &neighbours[member.index()])
-                    .copied()
-                    .filter(|device| inventory.role(*device).beyond_access())
-                    .collect();
-                above.sort_unstable();
-                above.dedup();
-                above
-            })
-            .collect();
-        let mut groups = AccessGroups { of_device, members, distribution, far: Vec::new() };
-        groups.far = (0..groups.members.len())
-            .map(|from| groups.far_from(inventory, &neighbours, AccessIndex::from(from)))
-            .collect();
-        groups
+        AccessGroups::of_groups(Arc::new(group(inventory)))
+    }
+
+    /// The same groups, when cables between them came or went.
+    pub(crate) fn rewired(&self) -> AccessGroups {
+        AccessGroups::of_groups(Arc::clone(&self.groups))
+    }
+
+    fn of_groups(groups: Arc<Groups>) -> AccessGroups {
+        let count = groups.members.len();
+        AccessGroups {
+            groups,
+            distribution: vec![OnceLock::new(); count],
+            far: vec![OnceLock::new(); count],
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.groups.members.len()
+    }
+
+    pub(crate) fn members(&self, access: AccessIndex) -> &[DeviceIndex] {
+        self.groups.members.get(access.index()).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn of(&self, device: DeviceIndex) -> AccessIndex {
-        self.of_device[device.index()]
+        self.groups.of_device[device.index()]
     }
 
-    pub(crate) fn is_far(&self, a: AccessIndex, b: AccessIndex) -> bool {
-        self.far[a.index()].get(b.index()).copied().unwrap_or(true)
+    pub(crate) fn is_far(&self, inventory: &Inventory, a: AccessIndex, b: AccessIndex) -> bool {
+        let row = self.far[a.index()].get_or_init(|| self.far_from(inventory, a));
+        row.get(b.index()).copied().unwrap_or(true)
     }
 
-    pub(crate) fn share_distribution(&self, a: AccessIndex, b: AccessIndex) -> bool {
-        self.distribution[a.index()]
-            .iter()
-            .any(|device| self.distribution[b.index()].binary_search(device).is_ok())
+    pub(crate) fn share_distribution(
+        &self,
+        inventory: &Inventory,
+        a: AccessIndex,
+        b: AccessIndex,
+    ) -> bool {
+        let [a, b] = [a, b].map(|access| {
+            self.distribution[access.index()].get_or_init(|| self.above(inventory, access))
+        });
+        a.iter().any(|device| b.binary_search(device).is_ok())
+    }
+
+    fn above(&self, inventory: &Inventory, access: AccessIndex) -> Vec<DeviceIndex> {
+        let mut above: Vec<_> = (self.members(access).iter())
+            .flat_map(|member| neighbours(inventory, *member))
+            .filter(|device| inventory.role(*device).beyond_access())
+            .collect();
+        above.sort_unstable();
+        above.dedup();
+        above
     }
 
     /// Shortest ways from one group; of equally short ones a way within access wins.
-    fn far_from(
-        &self,
-        inventory: &Inventory,
-        neighbours: &[Vec<DeviceIndex>],
-        from: AccessIndex,
-    ) -> Box<[bool]> {
+    fn far_from(&self, inventory: &Inventory, from: AccessIndex) -> Box<[bool]> {
         let mut crossing: Vec<Option<bool>> = vec![None; inventory.devices.len()];
-        let mut front = self.members[from.index()].clone();
+        let mut front = self.members(from).to_vec();
         for device in &front {
             crossing[device.index()] = Some(inventory.role(*device).beyond_access());
         }
-        let interesting = front.iter().any(|device| inventory.role(*device) != Role::Host);
-        while interesting && !front.is_empty() {
+        while !front.is_empty() {
             let mut reached: FxHashMap<DeviceIndex, bool> = FxHashMap::default();
             for device in &front {
                 let so_far = crossing[device.index()].unwrap_or(true);
-                for next in &neighbours[device.index()] {
-                    if crossing[next.index()].is_none() && inventory.role(*next) != Role::Host {
-                        let crosses = so_far || inventory.role(*next).beyond_access();
-                        reached.entry(*next).and_modify(|best| *best &= crosses).or_insert(crosses);
+                for next in neighbours(inventory, *device) {
+                    if crossing[next.index()].is_none() {
+                        let crosses = so_far || inventory.role(next).beyond_access();
+                        reached.entry(next).and_modify(|best| *best &= crosses).or_insert(crosses);
                     }
                 }
             }
@@ -88,11 +110,11 @@ impl AccessGroups {
         let far = |members: &Vec<DeviceIndex>| {
             !members.iter().any(|device| crossing[device.index()] == Some(false))
         };
-        self.members.iter().map(far).collect()
+        self.groups.members.iter().map(far).collect()
     }
 }
 
-fn group(inventory: &Inventory) -> (Vec<AccessIndex>, Vec<Vec<DeviceIndex>>) {
+fn group(inventory: &Inventory) -> Groups {
     let mut of_device = vec![AccessIndex(u32::MAX); inventory.devices.len()];
     let mut members: Vec<Vec<DeviceIndex>> = Vec::new();
     for index in 0..inventory.devices.len() {
@@ -116,23 +138,15 @@ fn group(inventory: &Inventory) -> (Vec<AccessIndex>, Vec<Vec<DeviceIndex>>) {
         found.sort_unstable();
         members.push(found);
     }
-    (of_device, members)
+    Groups { of_device, members }
 }
 
-fn neighbours(inventory: &Inventory) -> Vec<Vec<DeviceIndex>> {
-    let mut neighbours = vec![Vec::new(); inventory.devices.len()];
-    for link in inventory.links.iter().filter(|link| link.up) {
-        let Some(b) = link.b else { continue };
-        let a = inventory.ports[link.a.index()].device;
-        let b = inventory.ports[b.index()].device;
-        if inventory.role(a) != Role::Host && inventory.role(b) != Role::Host {
-            neighbours[a.index()].push(b);
-            neighbours[b.index()].push(a);
-        }
-    }
-    for list in &mut neighbours {
-        list.sort_unstable();
-        list.dedup();
-    }
-    neighbours
+/// The switches and routers at the other ends of a switch's working cables; one may come twice.
+fn neighbours(inventory: &Inventory, device: DeviceIndex) -> impl Iterator<Item = DeviceIndex> {
+    (inventory.devices[device.index()].ports.iter())
+        .flat_map(|port| inventory.links_at(*port).iter().map(move |link| (*port, *link)))
+        .filter(|(_, link)| inventory.links[link.index()].up)
+        .filter_map(|(port, link)| inventory.far_end(link, port))
+        .map(|far| inventory.ports[far.index()].device)
+        .filter(|far| inventory.role(*far) != Role::Host)
 }

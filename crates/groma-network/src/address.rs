@@ -65,7 +65,7 @@ pub(crate) fn parse_prefix(text: &str) -> Option<IpNet> {
 }
 
 /// Values by prefix, found by the longest prefix that holds an address.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PrefixMap<T> {
     values: FxHashMap<IpNet, T>,
     /// Lengths in use, the longest first: IPv4 and IPv6.
@@ -86,6 +86,11 @@ impl<T> PrefixMap<T> {
             lengths.insert(place, prefix.prefix_len());
         }
         self.values.entry(prefix).or_insert_with(make)
+    }
+
+    /// Keeps the values that `keep` is true of. The lengths stay: one that is not in use finds nothing.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.values.retain(|_, value| keep(value));
     }
 
     /// The value of this very prefix.

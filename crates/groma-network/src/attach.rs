@@ -68,7 +68,7 @@ impl<'a> Attacher<'a> {
         if wanted.device.is_some_and(|device| !self.inventory.devices[device.index()].up) {
             return None;
         }
-        self.by_mac(wanted).or_else(|| self.by_cable(wanted))
+        self.by_mac(wanted).or_else(|| by_cable(self.inventory, self.vlans, wanted))
     }
 
     fn by_mac(&mut self, wanted: Wanted<'_>) -> Option<Attached> {
@@ -100,7 +100,7 @@ impl<'a> Attacher<'a> {
         }
         let vlan = (first.vid.or(wanted.vid))
             .and_then(|vid| self.vlans.on(first.device, vid))
-            .or_else(|| self.port_vlan(ports[0], wanted.subnet_vlan));
+            .or_else(|| port_vlan(self.inventory, self.vlans, ports[0], wanted.subnet_vlan));
         let attachments = ports.into_iter().map(|port| self.attachment(wanted, port)).collect();
         let placement = if one_place { Placement::Placed } else { Placement::Ambiguous };
         Some(Attached { placement, attachments, vlan })
@@ -116,85 +116,6 @@ impl<'a> Attacher<'a> {
             .copied()
             .filter(|twin| inventory.ports[twin.index()].mlag_id == Some(mlag_id))
             .collect()
-    }
-
-    fn by_cable(&mut self, wanted: Wanted<'_>) -> Option<Attached> {
-        let device = wanted.device?;
-        let mut found = wanted.port.map_or_else(Vec::new, |port| self.cables_of(port));
-        if found.is_empty()
-            && let Some(port) = wanted.port
-        {
-            let parent = self.inventory.ports[port.index()].parent;
-            found = parent.map_or_else(Vec::new, |parent| self.cables_of(parent));
-        }
-        if found.is_empty() {
-            let ports = &self.inventory.devices[device.index()].ports;
-            let mut bases: Vec<_> = ports.iter().map(|port| self.inventory.base(*port)).collect();
-            bases.sort_unstable();
-            bases.dedup();
-            found = bases.into_iter().flat_map(|port| self.cables_of(port)).collect();
-        }
-        if let Some(vid) = wanted.vid {
-            let carries = |attachment: &Attachment| {
-                let port = &self.inventory.ports[attachment.port.index()];
-                match (port.mode, &port.allowed_vlans) {
-                    (Some(PortMode::Access), _) => port.access_vlan == Some(vid),
-                    (_, Some(allowed)) => allowed.contains(&vid) || port.native_vlan == Some(vid),
-                    _ => true,
-                }
-            };
-            if found.iter().any(carries) {
-                found.retain(carries);
-            }
-        }
-        let first = found.first()?;
-        let pair = self.inventory.mlag_peers.get(&first.device).cloned().unwrap_or_default();
-        let one_place = found.iter().all(|attachment| {
-            attachment.device == first.device
-                || pair.contains(&attachment.device)
-                || attachment.near_port == first.near_port
-        });
-        let vlan = wanted
-            .vid
-            .and_then(|vid| self.vlans.on(first.device, vid))
-            .or_else(|| self.port_vlan(first.port, wanted.subnet_vlan));
-        let placement = if one_place { Placement::Placed } else { Placement::Ambiguous };
-        Some(Attached { placement, attachments: found.into(), vlan })
-    }
-
-    /// Switch ports at the far ends of a port's working cables.
-    fn cables_of(&self, port: PortIndex) -> Vec<Attachment> {
-        let near_port = self.inventory.base(port);
-        let mut found: Vec<Attachment> = Vec::new();
-        for (link, _, far) in self.inventory.cables(port) {
-            let far = self.inventory.logical(far);
-            let device = self.inventory.ports[far.index()].device;
-            if self.inventory.role(device) == Role::Host || !self.inventory.port_works(far) {
-                continue;
-            }
-            match found.iter_mut().find(|attachment| attachment.port == far) {
-                Some(attachment) => attachment.cables.push(link),
-                None => found.push(Attachment {
-                    device,
-                    port: far,
-                    near_port: Some(near_port),
-                    cables: vec![link],
-                }),
-            }
-        }
-        found.sort_unstable_by_key(|attachment| (attachment.device, attachment.port));
-        found
-    }
-
-    /// What a switch port does with untagged frames; for a trunk the subnet knows better.
-    fn port_vlan(&self, port: PortIndex, subnet_vlan: Option<VlanIndex>) -> Option<VlanIndex> {
-        let of = &self.inventory.ports[port.index()];
-        let on = |vid: Option<u16>| vid.and_then(|vid| self.vlans.on(of.device, vid));
-        match of.mode {
-            Some(PortMode::Access) => on(of.access_vlan).or(subnet_vlan),
-            Some(PortMode::Routed) => None,
-            _ => subnet_vlan.or_else(|| on(of.access_vlan.or(of.native_vlan))),
-        }
     }
 
     fn attachment(&mut self, wanted: Wanted<'_>, port: PortIndex) -> Attachment {
@@ -223,5 +144,94 @@ impl<'a> Attacher<'a> {
             inventory.role(inventory.ports[port.index()].device) != Role::Host
                 && is_edge(inventory, port)
         })
+    }
+}
+
+/// Where the cables of its machine lead.
+pub(crate) fn by_cable(
+    inventory: &Inventory,
+    vlans: &Vlans,
+    wanted: Wanted<'_>,
+) -> Option<Attached> {
+    let device = wanted.device?;
+    let mut found = wanted.port.map_or_else(Vec::new, |port| cables_of(inventory, port));
+    if found.is_empty()
+        && let Some(port) = wanted.port
+    {
+        let parent = inventory.ports[port.index()].parent;
+        found = parent.map_or_else(Vec::new, |parent| cables_of(inventory, parent));
+    }
+    if found.is_empty() {
+        let ports = &inventory.devices[device.index()].ports;
+        let mut bases: Vec<_> = ports.iter().map(|port| inventory.base(*port)).collect();
+        bases.sort_unstable();
+        bases.dedup();
+        found = bases.into_iter().flat_map(|port| cables_of(inventory, port)).collect();
+    }
+    if let Some(vid) = wanted.vid {
+        let carries = |attachment: &Attachment| {
+            let port = &inventory.ports[attachment.port.index()];
+            match (port.mode, &port.allowed_vlans) {
+                (Some(PortMode::Access), _) => port.access_vlan == Some(vid),
+                (_, Some(allowed)) => allowed.contains(&vid) || port.native_vlan == Some(vid),
+                _ => true,
+            }
+        };
+        if found.iter().any(carries) {
+            found.retain(carries);
+        }
+    }
+    let first = found.first()?;
+    let pair = inventory.mlag_peers.get(&first.device).cloned().unwrap_or_default();
+    let one_place = found.iter().all(|attachment| {
+        attachment.device == first.device
+            || pair.contains(&attachment.device)
+            || attachment.near_port == first.near_port
+    });
+    let vlan = wanted
+        .vid
+        .and_then(|vid| vlans.on(first.device, vid))
+        .or_else(|| port_vlan(inventory, vlans, first.port, wanted.subnet_vlan));
+    let placement = if one_place { Placement::Placed } else { Placement::Ambiguous };
+    Some(Attached { placement, attachments: found.into(), vlan })
+}
+
+/// Switch ports at the far ends of a port's working cables.
+fn cables_of(inventory: &Inventory, port: PortIndex) -> Vec<Attachment> {
+    let near_port = inventory.base(port);
+    let mut found: Vec<Attachment> = Vec::new();
+    for (link, _, far) in inventory.cables(port) {
+        let far = inventory.logical(far);
+        let device = inventory.ports[far.index()].device;
+        if inventory.role(device) == Role::Host || !inventory.port_works(far) {
+            continue;
+        }
+        match found.iter_mut().find(|attachment| attachment.port == far) {
+            Some(attachment) => attachment.cables.push(link),
+            None => found.push(Attachment {
+                device,
+                port: far,
+                near_port: Some(near_port),
+                cables: vec![link],
+            }),
+        }
+    }
+    found.sort_unstable_by_key(|attachment| (attachment.device, attachment.port));
+    found
+}
+
+/// What a switch port does with untagged frames; for a trunk the subnet knows better.
+fn port_vlan(
+    inventory: &Inventory,
+    vlans: &Vlans,
+    port: PortIndex,
+    subnet_vlan: Option<VlanIndex>,
+) -> Option<VlanIndex> {
+    let of = &inventory.ports[port.index()];
+    let on = |vid: Option<u16>| vid.and_then(|vid| vlans.on(of.device, vid));
+    match of.mode {
+        Some(PortMode::Access) => on(of.access_vlan).or(subnet_vlan),
+        Some(PortMode::Routed) => None,
+        _ => subnet_vlan.or_else(|| on(of.access_vlan.or(of.native_vlan))),
     }
 }

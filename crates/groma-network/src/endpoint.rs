@@ -91,6 +91,8 @@ pub struct Endpoint {
     pub(crate) subnet: Option<u32>,
     /// The longest prefix of any routing table that its address lies in.
     pub(crate) prefix: Option<u32>,
+    /// The VLAN id that it was given.
+    pub(crate) vid: Option<u16>,
 }
 
 impl Endpoint {

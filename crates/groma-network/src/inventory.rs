@@ -10,6 +10,7 @@ use crate::index::{DeviceIndex, LinkIndex, PortIndex};
 use crate::names::canonical;
 use crate::problem::Problems;
 use crate::read::{Reader, valid_vid};
+use crate::shared::SharedVec;
 
 /// Place of a device in the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +69,7 @@ impl Role {
 }
 
 /// A switch, router, firewall or machine with ports.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Device {
     /// Its host name, which is its key.
     pub name: Arc<str>,
@@ -115,7 +116,7 @@ pub enum PortMode {
 }
 
 /// A port.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Port {
     /// Name on the device, as the device spells it.
     pub name: Arc<str>,
@@ -147,10 +148,12 @@ pub struct Port {
     pub members: Vec<PortIndex>,
     /// Number that pairs a bundle with that of the MLAG peer.
     pub mlag_id: Option<i64>,
+    /// Cost of leaving by it, where a routing domain looks for the shortest way. Above 0.
+    pub routing_cost: u32,
 }
 
 /// A cable, or what we know must be one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Link {
     /// `a--b`, as its entity is called if there is one.
     pub name: Arc<str>,
@@ -162,26 +165,37 @@ pub struct Link {
     pub up: bool,
     /// Whether no source gave it: derived from addresses or learnt MACs.
     pub inferred: bool,
+    /// Whether its source says that it works, whatever its ends do.
+    pub(crate) said_up: bool,
 }
 
-/// Devices, ports, cables.
-#[derive(Debug, Default)]
+/// Devices, ports, cables. A copy shares what does not change.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Inventory {
-    pub(crate) devices: Vec<Device>,
-    pub(crate) ports: Vec<Port>,
-    pub(crate) links: Vec<Link>,
-    /// Cables that work, by either end.
-    pub(crate) links_of: FxHashMap<PortIndex, Vec<LinkIndex>>,
+    pub(crate) devices: SharedVec<Device>,
+    pub(crate) ports: SharedVec<Port>,
+    pub(crate) links: SharedVec<Link>,
+    /// Cables at each port, those that do not work included.
+    links_at: SharedVec<Vec<LinkIndex>>,
     /// Names of routing tables; 0 is the default one.
     pub(crate) vrfs: Vec<Arc<str>>,
     /// The other switches of a device's MLAG domains.
-    pub(crate) mlag_peers: FxHashMap<DeviceIndex, Vec<DeviceIndex>>,
+    pub(crate) mlag_peers: Arc<FxHashMap<DeviceIndex, Vec<DeviceIndex>>>,
     /// Ports of peer links, bundles and members alike.
-    pub(crate) peer_link_ports: FxHashSet<PortIndex>,
-    device_by_name: FxHashMap<Arc<str>, DeviceIndex>,
-    port_by_key: FxHashMap<Arc<str>, PortIndex>,
-    port_by_name: FxHashMap<(DeviceIndex, String), PortIndex>,
-    vrf_by_name: FxHashMap<Arc<str>, u16>,
+    pub(crate) peer_link_ports: Arc<FxHashSet<PortIndex>>,
+    names: Arc<Names>,
+}
+
+/// What things are found by.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    devices: FxHashMap<Arc<str>, DeviceIndex>,
+    port_keys: FxHashMap<Arc<str>, PortIndex>,
+    port_names: FxHashMap<(DeviceIndex, String), PortIndex>,
+    links: FxHashMap<Arc<str>, LinkIndex>,
+    vrfs: FxHashMap<Arc<str>, u16>,
+    /// Ports that several entities describe, in different spellings.
+    twice: FxHashSet<PortIndex>,
 }
 
 impl Inventory {
@@ -197,30 +211,44 @@ impl Inventory {
     }
 
     pub(crate) fn device(&self, name: &str) -> Option<DeviceIndex> {
-        self.device_by_name.get(name).copied()
+        self.names.devices.get(name).copied()
+    }
+
+    fn names(&mut self) -> &mut Names {
+        Arc::make_mut(&mut self.names)
+    }
+
+    /// The port of an entity's key, if that entity alone describes it.
+    pub(crate) fn port_of_key(&self, key: &str) -> Option<PortIndex> {
+        self.names.port_keys.get(key).copied().filter(|port| !self.names.twice.contains(port))
+    }
+
+    /// The cable of an entity's key, if it is one.
+    pub(crate) fn link_of_key(&self, key: &str) -> Option<LinkIndex> {
+        self.names.links.get(key).copied()
     }
 
     /// The number of a routing table; `default` and none are the same.
     pub(crate) fn vrf(&mut self, name: Option<&str>) -> u16 {
         let name = name.unwrap_or("default");
-        if let Some(vrf) = self.vrf_by_name.get(name) {
+        if let Some(vrf) = self.names.vrfs.get(name) {
             return *vrf;
         }
         let vrf = u16::try_from(self.vrfs.len()).unwrap_or(u16::MAX);
         let name: Arc<str> = name.into();
         self.vrfs.push(Arc::clone(&name));
-        self.vrf_by_name.insert(name, vrf);
+        self.names().vrfs.insert(name, vrf);
         vrf
     }
 
     /// The port of a device by its name in any spelling.
     pub(crate) fn port_named(&self, device: DeviceIndex, name: &str) -> Option<PortIndex> {
-        self.port_by_name.get(&(device, canonical(name))).copied()
+        self.names.port_names.get(&(device, canonical(name))).copied()
     }
 
     /// The port that a reference means; made if no source described it.
     pub(crate) fn port(&mut self, reference: &EntityRef) -> Option<PortIndex> {
-        if let Some(port) = self.port_by_key.get(&reference.key) {
+        if let Some(port) = self.names.port_keys.get(&reference.key) {
             return Some(*port);
         }
         let (device, name) = reference.key.split_once(':')?;
@@ -229,7 +257,7 @@ impl Inventory {
             Some(port) => port,
             None => self.add_port(device, name.into()),
         };
-        self.port_by_key.insert(Arc::clone(&reference.key), port);
+        self.names().port_keys.insert(Arc::clone(&reference.key), port);
         Some(port)
     }
 
@@ -253,14 +281,34 @@ impl Inventory {
         &self,
         port: PortIndex,
     ) -> impl Iterator<Item = (LinkIndex, PortIndex, PortIndex)> {
+        self.known_cables(port).filter(|(link, ..)| self.links[link.index()].up)
+    }
+
+    /// As [`Inventory::cables`], those that do not work included.
+    pub(crate) fn known_cables(
+        &self,
+        port: PortIndex,
+    ) -> impl Iterator<Item = (LinkIndex, PortIndex, PortIndex)> {
         let base = self.base(port);
         let members = &self.ports[base.index()].members;
-        std::iter::once(base)
-            .chain(members.iter().copied())
-            .filter_map(|near| Some((near, self.links_of.get(&near)?)))
-            .flat_map(move |(near, links)| {
-                links.iter().filter_map(move |link| Some((*link, near, self.far_end(*link, near)?)))
-            })
+        std::iter::once(base).chain(members.iter().copied()).flat_map(move |near| {
+            self.links_at[near.index()]
+                .iter()
+                .filter_map(move |link| Some((*link, near, self.far_end(*link, near)?)))
+        })
+    }
+
+    /// The cables of this very port, those that do not work included.
+    pub(crate) fn links_at(&self, port: PortIndex) -> &[LinkIndex] {
+        &self.links_at[port.index()]
+    }
+
+    /// Whether packets can leave by the port: it works, and so does a cable of it if any is known.
+    pub(crate) fn leads_on(&self, port: PortIndex) -> bool {
+        let mut cables = self.known_cables(port).peekable();
+        self.port_works(port)
+            && self.port_works(self.base(port))
+            && (cables.peek().is_none() || cables.any(|(link, ..)| self.links[link.index()].up))
     }
 
     pub(crate) fn far_end(&self, link: LinkIndex, near: PortIndex) -> Option<PortIndex> {
@@ -295,23 +343,23 @@ impl Inventory {
             None => format!("{}--{far}", self.port_label(a)),
         };
         let up = self.port_works(a) && b.is_none_or(|b| self.port_works(b));
-        self.add_link(Link { name: name.into(), a, b, up, inferred: true })
+        self.add_link(Link { name: name.into(), a, b, up, inferred: true, said_up: true })
     }
 
     fn add_link(&mut self, link: Link) -> LinkIndex {
         let index = LinkIndex::from(self.links.len());
-        if link.up {
-            self.links_of.entry(link.a).or_default().push(index);
-            if let Some(b) = link.b {
-                self.links_of.entry(b).or_default().push(index);
-            }
+        for port in [Some(link.a), link.b].into_iter().flatten() {
+            self.links_at[port.index()].push(index);
+        }
+        if !link.inferred {
+            self.names().links.insert(Arc::clone(&link.name), index);
         }
         self.links.push(link);
         index
     }
 
     pub(crate) fn device_or_new(&mut self, name: &Arc<str>) -> DeviceIndex {
-        if let Some(device) = self.device_by_name.get(name) {
+        if let Some(device) = self.names.devices.get(name) {
             return *device;
         }
         let device = DeviceIndex::from(self.devices.len());
@@ -322,14 +370,15 @@ impl Inventory {
             up: true,
             ports: Vec::new(),
         });
-        self.device_by_name.insert(Arc::clone(name), device);
+        self.names().devices.insert(Arc::clone(name), device);
         device
     }
 
     fn add_port(&mut self, device: DeviceIndex, name: Arc<str>) -> PortIndex {
         let port = PortIndex::from(self.ports.len());
-        self.port_by_name.insert((device, canonical(&name)), port);
+        self.names().port_names.insert((device, canonical(&name)), port);
         self.devices[device.index()].ports.push(port);
+        self.links_at.push(Vec::new());
         self.ports.push(Port {
             of: port_type(None, &name),
             name,
@@ -346,6 +395,7 @@ impl Inventory {
             lag: None,
             members: Vec::new(),
             mlag_id: None,
+            routing_cost: 1,
         });
         port
     }
@@ -376,6 +426,7 @@ impl Inventory {
             "vlan",
             "vrf",
             "parent",
+            "routing_cost",
         ];
         let mut parents = Vec::new();
         for row in reader.rows("physical.port", attributes) {
@@ -390,14 +441,17 @@ impl Inventory {
             let device = self.device_or_new(&device);
             let name = row.text(1).or(parts.map(|(_, name)| name)).unwrap_or(row.key());
             let index = match self.port_named(device, name) {
-                Some(port) => port,
+                Some(port) => {
+                    self.names().twice.insert(port);
+                    port
+                }
                 None => self.add_port(device, name.into()),
             };
             let vrf = self.vrf(row.text(11));
             if let Some(parent) = row.reference(12) {
                 parents.push((index, parent));
             }
-            self.port_by_key.insert(Arc::clone(row.key()), index);
+            self.names().port_keys.insert(Arc::clone(row.key()), index);
             let port = &mut self.ports[index.index()];
             port.of = port_type(row.text(2), name);
             port.mac = row.text(3).and_then(Mac::parse);
@@ -409,6 +463,7 @@ impl Inventory {
                 row.integers(9).map(|vids| vids.iter().filter_map(|vid| valid_vid(*vid)).collect());
             port.vlan = row.vid(10);
             port.vrf = vrf;
+            port.routing_cost = row.integer(13).map_or(1, routing_cost);
         }
         for (port, parent) in parents {
             let parent = self.port(parent).filter(|parent| *parent != port);
@@ -439,7 +494,8 @@ impl Inventory {
             for port in row.references(1) {
                 let Some(port) = self.port(port) else { continue };
                 let members = self.ports[port.index()].members.clone();
-                self.peer_link_ports.extend(members.into_iter().chain([port]));
+                let peer_link_ports = Arc::make_mut(&mut self.peer_link_ports);
+                peer_link_ports.extend(members.into_iter().chain([port]));
             }
             if row.boolean(2) == Some(false) {
                 continue;
@@ -447,7 +503,7 @@ impl Inventory {
             let devices: Vec<_> =
                 row.references(0).iter().map(|device| self.device_or_new(&device.key)).collect();
             for device in &devices {
-                let peers = self.mlag_peers.entry(*device).or_default();
+                let peers = Arc::make_mut(&mut self.mlag_peers).entry(*device).or_default();
                 peers.extend(devices.iter().copied().filter(|peer| peer != device));
             }
         }
@@ -471,8 +527,10 @@ impl Inventory {
             if row.boolean(3) == Some(true) || management || !seen.insert((a.min(b), a.max(b))) {
                 continue;
             }
-            let up = row.boolean(2).unwrap_or(true) && self.port_works(a) && self.port_works(b);
-            self.add_link(Link { name: Arc::clone(row.key()), a, b: Some(b), up, inferred: false });
+            let said_up = row.boolean(2).unwrap_or(true);
+            let up = said_up && self.port_works(a) && self.port_works(b);
+            let name = Arc::clone(row.key());
+            self.add_link(Link { name, a, b: Some(b), up, inferred: false, said_up });
             neighbours.entry(a).or_default().push(b);
             neighbours.entry(b).or_default().push(a);
         }
@@ -510,6 +568,12 @@ fn port_type(text: Option<&str>, name: &str) -> PortType {
 fn is_management(name: &str) -> bool {
     let name = canonical(name);
     name.starts_with("management") || name.starts_with("fxp")
+}
+
+/// Costs stay so small that a sum over [`HOPS_MAX`](crate::HOPS_MAX) devices has room.
+fn routing_cost(cost: i64) -> u32 {
+    const COST_MAX: i64 = 1 << 24;
+    cost.clamp(1, COST_MAX) as u32
 }
 
 fn port_mode(text: &str) -> Option<PortMode> {

@@ -18,6 +18,9 @@
 mod access;
 mod address;
 mod attach;
+mod compare;
+mod dirty;
+mod domain;
 mod endpoint;
 mod flow;
 mod index;
@@ -32,8 +35,11 @@ mod reason;
 mod registry;
 mod role;
 mod routing;
+mod shared;
+mod shortest;
 mod sighting;
 mod switching;
+mod update;
 mod vlan;
 mod walk;
 
@@ -51,4 +57,6 @@ pub use path::{
 pub use problem::PROBLEMS_MAX;
 pub use read::LASTING_KINDS;
 pub use reason::{Cause, Classifier, Reason, Stretch, Verdict, classify};
+pub use shared::SharedVec;
+pub use update::Work;
 pub use vlan::Vlan;

@@ -1,5 +1,8 @@
 //! What was computed once: paths by pair of groups, read without locks where there are not too
 //! many groups. Equal paths are kept once.
+//!
+//! The memo of a network that followed from another one looks into that one's before it computes: what
+//! the change between them did not reach still holds. Paths have one number in all of them.
 
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -8,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use crate::dirty::Dirty;
 use crate::index::{GroupIndex, PathIndex};
 use crate::path::{Failure, Path, PathClass};
 
-/// Up to this many groups, pairs have a table of their own: 16 MB at most.
-const DENSE_GROUPS_MAX: usize = 2048;
+/// Up to this many groups, pairs have a table of their own: 64 MB at most, made row by row.
+const DENSE_GROUPS_MAX: usize = 4096;
 const SHARDS: usize = 64;
 /// Most pairs that a shard remembers; a full one is emptied and fills anew.
 const SHARD_PAIRS_MAX: usize = 1 << 18;
@@ -20,24 +24,42 @@ const CHUNK: usize = 1024;
 const CHUNKS: usize = 4096;
 /// Most different paths: beyond, pairs are answered by [`Memo::TOO_MANY`].
 const PATHS_MAX: usize = CHUNK * CHUNKS;
+/// Beyond this many paths the next network starts with an empty memo: most of them are of the past.
+const PATHS_INHERITED_MAX: usize = PATHS_MAX / 4;
+/// Most memos that are looked into, one behind the other; then what they know is gathered into one.
+const ANCESTORS_MAX: usize = 8;
 
 /// Number of a path by the pair of groups.
 #[derive(Debug)]
 enum Pairs {
-    /// 0: not computed; otherwise one more than the number.
-    Dense {
-        width: usize,
-        cells: Vec<AtomicU32>,
-    },
+    /// By the first group; 0: not computed; otherwise one more than the number.
+    Dense(Vec<OnceLock<Box<[AtomicU32]>>>),
     Sparse(Vec<RwLock<FxHashMap<u64, PathIndex>>>),
 }
 
 type Chunk = Box<[OnceLock<Arc<Path>>]>;
 
-/// Paths that were computed.
+/// Paths that were computed, by the pairs of groups that take them.
 #[derive(Debug)]
 pub(crate) struct Memo {
     pairs: Pairs,
+    paths: Arc<Paths>,
+    parent: Option<Parent>,
+    ancestors: usize,
+}
+
+/// The memo of the network that this one's followed from.
+#[derive(Debug)]
+struct Parent {
+    memo: Arc<Memo>,
+    dirty: Dirty,
+    /// Its names of our groups; `None`: the same.
+    groups: Option<Vec<Option<GroupIndex>>>,
+}
+
+/// Different paths by number, shared by networks that follow from each other.
+#[derive(Debug)]
+struct Paths {
     chunks: Vec<OnceLock<Chunk>>,
     known: Mutex<Known>,
 }
@@ -55,64 +77,171 @@ impl Memo {
     pub(crate) const TOO_MANY: PathIndex = PathIndex(1);
 
     pub(crate) fn new(group_count: usize) -> Memo {
-        let pairs = if group_count <= DENSE_GROUPS_MAX {
-            let cells = (0..group_count * group_count).map(|_| AtomicU32::new(0)).collect();
-            Pairs::Dense { width: group_count, cells }
-        } else {
-            Pairs::Sparse((0..SHARDS).map(|_| RwLock::default()).collect())
-        };
         let chunks = (0..CHUNKS).map(|_| OnceLock::new()).collect();
-        let memo = Memo { pairs, chunks, known: Mutex::default() };
-        memo.intern(empty(PathClass::Local, 1, None));
-        memo.intern(empty(PathClass::Unrouted, 0, Some(Failure::TooMany)));
+        let paths = Paths { chunks, known: Mutex::default() };
+        paths.intern(empty(PathClass::Local, 1, None));
+        paths.intern(empty(PathClass::Unrouted, 0, Some(Failure::TooMany)));
+        let (pairs, paths) = (Pairs::new(group_count), Arc::new(paths));
+        Memo { pairs, paths, parent: None, ancestors: 0 }
+    }
+
+    /// The memo of a network that followed from this one's. `groups`: our names of its groups, unless
+    /// they are the same. `survives`: as for [`Memo::path_id`], by its names.
+    pub(crate) fn next(
+        self: &Arc<Memo>,
+        group_count: usize,
+        dirty: Dirty,
+        groups: Option<Vec<Option<GroupIndex>>>,
+        survives: impl Fn(&Dirty, (GroupIndex, GroupIndex), &Path) -> bool,
+    ) -> Memo {
+        if self.paths.count() > PATHS_INHERITED_MAX {
+            return Memo::new(group_count);
+        }
+        let mut memo = Memo {
+            pairs: Pairs::new(group_count),
+            paths: Arc::clone(&self.paths),
+            parent: Some(Parent { memo: Arc::clone(self), dirty, groups }),
+            ancestors: self.ancestors + 1,
+        };
+        if memo.ancestors > ANCESTORS_MAX {
+            memo.gather(group_count, survives);
+        }
         memo
     }
 
-    /// The number of the path between two groups, computed by `make` if need be; two threads may
-    /// compute the same one.
+    /// Takes over all that still holds, and needs its ancestors no more.
+    fn gather(
+        &mut self,
+        group_count: usize,
+        survives: impl Fn(&Dirty, (GroupIndex, GroupIndex), &Path) -> bool,
+    ) {
+        let groups = || (0..group_count).map(GroupIndex::from);
+        for from in groups() {
+            let to = groups().filter(|to| self.known_to_ancestors(from, *to));
+            for to in to.collect::<Vec<_>>() {
+                if let Some(id) = self.inherited(from, to, &|d, path| survives(d, (from, to), path))
+                {
+                    self.pairs.set(from, to, id);
+                }
+            }
+        }
+        (self.parent, self.ancestors) = (None, 0);
+    }
+
+    fn known_to_ancestors(&self, from: GroupIndex, to: GroupIndex) -> bool {
+        self.parent.as_ref().is_some_and(|parent| {
+            parent.names(from, to).is_some_and(|(from, to)| {
+                parent.memo.pairs.get(from, to).is_some()
+                    || parent.memo.known_to_ancestors(from, to)
+            })
+        })
+    }
+
+    /// The number of the path between two groups: looked up; or taken over from the memo before if it
+    /// `survives` what changed since; or computed by `make`. Two threads may compute the same one.
     pub(crate) fn path_id(
         &self,
         from: GroupIndex,
         to: GroupIndex,
+        survives: impl Fn(&Dirty, &Path) -> bool,
         make: impl FnOnce() -> Path,
     ) -> PathIndex {
-        match &self.pairs {
-            Pairs::Dense { width, cells } => {
-                let cell = &cells[from.index() * width + to.index()];
-                match cell.load(Ordering::Acquire) {
-                    0 => {
-                        let id = self.intern(make());
-                        cell.store(id.0 + 1, Ordering::Release);
-                        id
-                    }
-                    known => PathIndex(known - 1),
-                }
-            }
-            Pairs::Sparse(shards) => {
-                let pair = u64::from(from.0) << 32 | u64::from(to.0);
-                let shard = &shards[(FxBuildHasher.hash_one(pair) >> 40) as usize % SHARDS];
-                let known =
-                    shard.read().unwrap_or_else(PoisonError::into_inner).get(&pair).copied();
-                known.unwrap_or_else(|| {
-                    let id = self.intern(make());
-                    let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-                    if shard.len() >= SHARD_PAIRS_MAX {
-                        shard.clear();
-                    }
-                    shard.insert(pair, id);
-                    id
-                })
-            }
-        }
+        self.pairs.get(from, to).unwrap_or_else(|| {
+            let inherited = self.inherited(from, to, &survives);
+            let id = inherited.unwrap_or_else(|| self.paths.intern(make()));
+            self.pairs.set(from, to, id);
+            id
+        })
+    }
+
+    fn inherited(
+        &self,
+        from: GroupIndex,
+        to: GroupIndex,
+        survives: &impl Fn(&Dirty, &Path) -> bool,
+    ) -> Option<PathIndex> {
+        let parent = self.parent.as_ref()?;
+        let (from, to) = parent.names(from, to)?;
+        let id = (parent.memo.pairs.get(from, to))
+            .or_else(|| parent.memo.inherited(from, to, survives))?;
+        survives(&parent.dirty, self.path(id)?).then_some(id)
     }
 
     /// A path that was numbered here.
     pub(crate) fn path(&self, id: PathIndex) -> Option<&Arc<Path>> {
+        self.paths.path(id)
+    }
+
+    /// How many different paths were computed so far, here and in the networks that it shares them with.
+    pub(crate) fn count(&self) -> usize {
+        self.paths.count()
+    }
+}
+
+impl Parent {
+    /// Its names of two of our groups; `None`: it does not have them.
+    fn names(&self, from: GroupIndex, to: GroupIndex) -> Option<(GroupIndex, GroupIndex)> {
+        let name = |group: GroupIndex| match &self.groups {
+            None => Some(group),
+            Some(names) => names.get(group.index()).copied().flatten(),
+        };
+        Some((name(from)?, name(to)?))
+    }
+}
+
+impl Pairs {
+    fn new(group_count: usize) -> Pairs {
+        if group_count <= DENSE_GROUPS_MAX {
+            Pairs::Dense((0..group_count).map(|_| OnceLock::new()).collect())
+        } else {
+            Pairs::Sparse((0..SHARDS).map(|_| RwLock::default()).collect())
+        }
+    }
+
+    fn get(&self, from: GroupIndex, to: GroupIndex) -> Option<PathIndex> {
+        match self {
+            Pairs::Dense(rows) => {
+                let known = rows.get(from.index())?.get()?.get(to.index())?;
+                known.load(Ordering::Acquire).checked_sub(1).map(PathIndex)
+            }
+            Pairs::Sparse(shards) => {
+                let (pair, shard) = place(from, to);
+                shards[shard].read().unwrap_or_else(PoisonError::into_inner).get(&pair).copied()
+            }
+        }
+    }
+
+    fn set(&self, from: GroupIndex, to: GroupIndex, id: PathIndex) {
+        match self {
+            Pairs::Dense(rows) => {
+                let row = rows[from.index()]
+                    .get_or_init(|| (0..rows.len()).map(|_| AtomicU32::new(0)).collect());
+                row[to.index()].store(id.0 + 1, Ordering::Release);
+            }
+            Pairs::Sparse(shards) => {
+                let (pair, shard) = place(from, to);
+                let mut shard = shards[shard].write().unwrap_or_else(PoisonError::into_inner);
+                if shard.len() >= SHARD_PAIRS_MAX {
+                    shard.clear();
+                }
+                shard.insert(pair, id);
+            }
+        }
+    }
+}
+
+/// The key of a pair and the shard that it is in.
+fn place(from: GroupIndex, to: GroupIndex) -> (u64, usize) {
+    let pair = u64::from(from.0) << 32 | u64::from(to.0);
+    (pair, (FxBuildHasher.hash_one(pair) >> 40) as usize % SHARDS)
+}
+
+impl Paths {
+    fn path(&self, id: PathIndex) -> Option<&Arc<Path>> {
         self.chunks.get(id.index() / CHUNK)?.get()?.get(id.index() % CHUNK)?.get()
     }
 
-    /// How many different paths were computed so far.
-    pub(crate) fn count(&self) -> usize {
+    fn count(&self) -> usize {
         self.known().count
     }
 

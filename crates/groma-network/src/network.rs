@@ -4,27 +4,30 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use groma_model::{EntityRef, Problem, Schema, Timestamp, Version};
+use groma_model::{EntityRef, Problem, Timestamp, Version};
 use groma_store::Snapshot;
 use rustc_hash::FxHashMap;
 
 use crate::access::AccessGroups;
 use crate::address::{parse_ip, parse_ip_and_port};
+use crate::dirty::Dirty;
 use crate::endpoint::{Endpoint, Place};
 use crate::flow::{Flow, placement_class};
 use crate::index::{
     AccessIndex, DeviceIndex, EndpointIndex, GroupIndex, LinkIndex, PathIndex, PortIndex, VlanIndex,
 };
-use crate::inventory::{Device, Inventory, Link, Port, Role};
+use crate::inventory::{Device, Inventory, Link, Port};
 use crate::memo::Memo;
 use crate::path::{Hop, Layer, Path, PathClass, Route};
 use crate::problem::Problems;
 use crate::read::Reader;
 use crate::registry::{Builder, Registry};
-use crate::role::{derive_hosts, derive_tiers};
-use crate::routing::Routing;
+use crate::role::{derive_hosts, derive_tiers, infer_router_cables};
+use crate::routing::{Lines, Routing};
+use crate::shared::SharedVec;
 use crate::sighting::Sightings;
 use crate::switching::Switching;
+use crate::update::Work;
 use crate::vlan::{Vlan, Vlans};
 use crate::walk::{Walk, Words, World, on_link};
 
@@ -34,51 +37,62 @@ const DIRECT_MAX: usize = 100_000;
 /// The network as it was at one time, from one snapshot. Shared by any number of readers.
 #[derive(Debug)]
 pub struct Network {
-    version: Version,
-    at: Timestamp,
-    schema: Arc<Schema>,
-    inventory: Inventory,
-    vlans: Vlans,
-    switching: Switching,
-    routing: Routing,
-    sightings: Sightings,
-    tunnel_switches: Vec<DeviceIndex>,
-    words: Words,
-    access: AccessGroups,
-    registry: Registry,
-    memo: Memo,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) at: Timestamp,
+    pub(crate) inventory: Inventory,
+    pub(crate) vlans: Arc<Vlans>,
+    pub(crate) switching: Arc<Switching>,
+    pub(crate) routing: Routing,
+    pub(crate) sightings: Arc<Sightings>,
+    pub(crate) tunnel_switches: Arc<[DeviceIndex]>,
+    pub(crate) words: Arc<Words>,
+    pub(crate) access: Arc<AccessGroups>,
+    pub(crate) registry: Registry,
+    pub(crate) memo: Arc<Memo>,
     /// Ways without a router, by the stations at their ends.
     direct: RwLock<FxHashMap<(u32, u32), Path>>,
     walks: AtomicU32,
-    problems: Problems,
+    pub(crate) problems: Arc<Problems>,
+    pub(crate) work: Work,
+}
+
+/// The parts of a network, but what is remembered of paths.
+pub(crate) struct Parts {
+    pub(crate) inventory: Inventory,
+    pub(crate) vlans: Arc<Vlans>,
+    pub(crate) switching: Arc<Switching>,
+    pub(crate) routing: Routing,
+    pub(crate) sightings: Arc<Sightings>,
+    pub(crate) access: Arc<AccessGroups>,
+    pub(crate) registry: Registry,
+    pub(crate) problems: Arc<Problems>,
 }
 
 impl Network {
     /// Builds the indexes. Cost: linear in the entities, once per version; paths are computed when
-    /// they are first asked for.
+    /// they are first asked for. A network of nearly the same snapshot comes cheaper by
+    /// [`Network::update`].
     pub fn build(snapshot: &Snapshot, at: Timestamp) -> Network {
-        let reader = Reader { snapshot, at };
-        let mut problems = Problems::default();
-        let mut inventory = Inventory::read(reader, &mut problems);
-        let vlans = Vlans::read(reader, &mut inventory, &mut problems);
-        let mut routing = Routing::read(reader, &mut inventory, &vlans);
-        let sightings = Sightings::read(reader, &mut inventory);
-        derive_hosts(reader, &mut inventory, &routing, &sightings);
-        infer_router_cables(&mut inventory, &routing);
-        derive_tiers(&mut inventory, &sightings);
-        routing.settle(reader, &mut inventory, &vlans, &mut problems);
-        let switching = Switching::new(reader, &mut inventory, &vlans, &routing.routed_ports);
-        let mut registry =
-            Builder::build(reader, &mut inventory, &vlans, &routing, &sightings, &mut problems);
-        let access = AccessGroups::new(&inventory);
-        registry.settle_access(&access);
+        let parts = Parts::read(snapshot, at);
+        let memo = Memo::new(parts.registry.groups.len());
+        Network::of(snapshot, at, parts, memo, Work::default())
+    }
+
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        at: Timestamp,
+        parts: Parts,
+        memo: Memo,
+        work: Work,
+    ) -> Network {
+        let Parts { inventory, vlans, switching, routing, sightings, access, registry, problems } =
+            parts;
         let mut tunnel_switches: Vec<_> = routing.vteps_of.keys().copied().collect();
         tunnel_switches.sort_unstable();
         Network {
-            version: snapshot.version(),
+            snapshot: snapshot.clone(),
             at,
-            schema: Arc::clone(snapshot.schema()),
-            memo: Memo::new(registry.groups.len()),
+            memo: Arc::new(memo),
             direct: RwLock::default(),
             walks: AtomicU32::new(0),
             inventory,
@@ -86,17 +100,18 @@ impl Network {
             switching,
             routing,
             sightings,
-            tunnel_switches,
-            words: Words::default(),
+            tunnel_switches: tunnel_switches.into(),
+            words: Arc::default(),
             access,
             registry,
             problems,
+            work,
         }
     }
 
     /// Version of the snapshot that it was built from.
     pub fn version(&self) -> Version {
-        self.version
+        self.snapshot.version()
     }
 
     /// The time at which it holds.
@@ -115,7 +130,7 @@ impl Network {
     }
 
     /// All devices, by their number.
-    pub fn devices(&self) -> &[Device] {
+    pub fn devices(&self) -> &SharedVec<Device> {
         &self.inventory.devices
     }
 
@@ -130,7 +145,7 @@ impl Network {
     }
 
     /// All ports, by their number.
-    pub fn ports(&self) -> &[Port] {
+    pub fn ports(&self) -> &SharedVec<Port> {
         &self.inventory.ports
     }
 
@@ -145,7 +160,7 @@ impl Network {
     }
 
     /// All cables, by their number: those of the model and those that follow from what was learnt.
-    pub fn links(&self) -> &[Link] {
+    pub fn links(&self) -> &SharedVec<Link> {
         &self.inventory.links
     }
 
@@ -173,7 +188,7 @@ impl Network {
     }
 
     /// All end points, by their number.
-    pub fn endpoints(&self) -> &[Endpoint] {
+    pub fn endpoints(&self) -> &SharedVec<Endpoint> {
         &self.registry.list
     }
 
@@ -189,12 +204,12 @@ impl Network {
 
     /// How many access groups there are.
     pub fn access_count(&self) -> usize {
-        self.access.members.len()
+        self.access.count()
     }
 
     /// The switches of an access group, sorted.
     pub fn access_switches(&self, access: AccessIndex) -> &[DeviceIndex] {
-        self.access.members.get(access.index()).map_or(&[], Vec::as_slice)
+        self.access.members(access)
     }
 
     /// Finds an end point by the name of an instance, process, container, VM, host or device; by
@@ -229,14 +244,15 @@ impl Network {
     /// The end point made of an entity: an instance, process, container, VM, host or device.
     pub fn endpoint_for(&self, entity: &EntityRef) -> Option<EndpointIndex> {
         self.registry.of_entity(entity).or_else(|| {
-            let is_device = self.schema.kind(entity.kind).name.as_ref() == "physical.device";
+            let is_device =
+                self.snapshot.schema().kind(entity.kind).name.as_ref() == "physical.device";
             self.registry.named(&entity.key).filter(|_| is_device)
         })
     }
 
     fn entity_named(&self, name: &str) -> Option<EntityRef> {
         let (noun, key) = name.split_once('/')?;
-        let kind = self.schema.kinds().iter().find(|kind| kind.noun() == noun)?;
+        let kind = self.snapshot.schema().kinds().iter().find(|kind| kind.noun() == noun)?;
         Some(EntityRef { kind: kind.id, key: key.into() })
     }
 
@@ -252,7 +268,10 @@ impl Network {
 
     /// The number of the path between two groups of end points on different machines.
     pub fn group_path_id(&self, from: GroupIndex, to: GroupIndex) -> PathIndex {
-        self.memo.path_id(from, to, || self.compute(from, to))
+        let ends = (&self.registry.groups[from.index()], &self.registry.groups[to.index()]);
+        let survives =
+            |dirty: &Dirty, path: &Path| dirty.spares(&self.routing, &self.vlans, ends, path);
+        self.memo.path_id(from, to, survives, || self.compute(from, to))
     }
 
     /// What a number stands for: class and costs, and the hops without the cables of the end
@@ -343,7 +362,7 @@ impl Network {
         let stays = || self.shared_path(self.path_id(from, to)).class == PathClass::Local;
         match () {
             () if stays() => 1,
-            () if near == far || self.access.share_distribution(near, far) => 2,
+            () if near == far || self.access.share_distribution(&self.inventory, near, far) => 2,
             () => 3,
         }
     }
@@ -355,12 +374,12 @@ impl Network {
         if a.shares_machine(b) {
             return Some(false);
         }
-        Some(self.access.is_far(a.access?, b.access?))
+        Some(self.access.is_far(&self.inventory, a.access?, b.access?))
     }
 
     /// As [`Network::crosses_in_one_vlan`], between access groups.
     pub fn access_crosses(&self, from: AccessIndex, to: AccessIndex) -> bool {
-        self.access.is_far(from, to)
+        self.access.is_far(&self.inventory, from, to)
     }
 
     /// The VLAN an end point sends in, or the one that stands for those merged with it.
@@ -368,12 +387,18 @@ impl Network {
         self.endpoint_at(endpoint).vlan.map(|vlan| self.vlans.root(vlan))
     }
 
-    /// How many different paths are known so far; numbers are below it.
+    /// How many different paths are known so far, here and in the networks that this one followed from;
+    /// numbers are below it.
     pub fn path_count(&self) -> usize {
         self.memo.count()
     }
 
-    /// How many paths were computed rather than looked up.
+    /// What it took to make this network from the one before.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// How many paths were computed rather than looked up or taken over.
     pub fn walk_count(&self) -> u32 {
         self.walks.load(Ordering::Relaxed)
     }
@@ -401,8 +426,8 @@ impl Network {
     }
 
     fn compute(&self, from: GroupIndex, to: GroupIndex) -> Path {
-        let a = self.endpoint_at(self.registry.groups[from.index()]);
-        let b = self.endpoint_at(self.registry.groups[to.index()]);
+        let a = &self.registry.groups[from.index()];
+        let b = &self.registry.groups[to.index()];
         let stations = a.station.zip(b.station).filter(|_| on_link(&self.vlans, a, b));
         if let Some(stations) = stations {
             let known = self.direct.read().unwrap_or_else(PoisonError::into_inner);
@@ -483,44 +508,39 @@ enum Direction {
     In,
 }
 
+impl Parts {
+    pub(crate) fn read(snapshot: &Snapshot, at: Timestamp) -> Parts {
+        let reader = Reader { snapshot, at };
+        let mut problems = Problems::default();
+        let mut inventory = Inventory::read(reader, &mut problems);
+        let vlans = Vlans::read(reader, &mut inventory, &mut problems);
+        let mut lines = Lines::read(reader, &mut inventory, &vlans);
+        let sightings = Sightings::read(reader, &mut inventory);
+        derive_hosts(reader, &mut inventory, &lines, &sightings);
+        infer_router_cables(&mut inventory, &lines);
+        derive_tiers(&mut inventory, &sightings);
+        let domains = lines.settle(reader, &mut inventory, &vlans, &mut problems);
+        let routing = Routing::new(lines, domains, &inventory);
+        let switching = Switching::new(reader, &mut inventory, &vlans, &routing.routed_ports);
+        let mut registry =
+            Builder::build(reader, &mut inventory, &vlans, &routing, &sightings, &mut problems);
+        let access = AccessGroups::new(&inventory);
+        registry.settle_access(&access);
+        Parts {
+            inventory,
+            vlans: Arc::new(vlans),
+            switching: Arc::new(switching),
+            routing,
+            sightings: Arc::new(sightings),
+            access: Arc::new(access),
+            registry,
+            problems: Arc::new(problems),
+        }
+    }
+}
+
 /// What comes from outside is taken to come the way it would go there.
 fn backwards(from: &Endpoint, to: &Endpoint) -> bool {
     let outside = |endpoint: &Endpoint| matches!(endpoint.place, Place::Nowhere);
     outside(from) && !outside(to) && placement_class(from, to) == Some(PathClass::External)
-}
-
-/// Two routers that alone share a network, on ports without a known cable, are joined by one:
-/// firewalls and hosts' routers speak no neighbour protocol.
-fn infer_router_cables(inventory: &mut Inventory, routing: &Routing) {
-    use crate::inventory::PortType;
-
-    let mut by_network: FxHashMap<ipnet::IpNet, Vec<PortIndex>> = FxHashMap::default();
-    for (port, addresses) in &routing.addresses_of {
-        let of = &inventory.ports[port.index()];
-        let physical = matches!(of.of, PortType::Ethernet | PortType::Lag | PortType::Subinterface);
-        if !physical || inventory.role(of.device) == Role::Host || !inventory.port_works(*port) {
-            continue;
-        }
-        for (ip, length) in addresses {
-            let net = length.and_then(|length| ipnet::IpNet::new(*ip, length).ok());
-            if let Some(net) = net.filter(|net| net.prefix_len() < net.max_prefix_len()) {
-                by_network.entry(net.trunc()).or_default().push(*port);
-            }
-        }
-    }
-    let mut pairs: Vec<[PortIndex; 2]> = (by_network.into_values())
-        .filter_map(|ports| <[PortIndex; 2]>::try_from(ports).ok())
-        .map(|ports| ports.map(|port| inventory.base(port)))
-        .filter(|[a, b]| {
-            inventory.ports[a.index()].device != inventory.ports[b.index()].device
-                && inventory.cables(*a).next().is_none()
-                && inventory.cables(*b).next().is_none()
-        })
-        .map(|[a, b]| [a.min(b), a.max(b)])
-        .collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    for [a, b] in pairs {
-        inventory.infer_link(a, Some(b), "");
-    }
 }

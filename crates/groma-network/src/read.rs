@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use groma_model::{AttributeIndex, EntityRef, Timestamp, Value};
-use groma_store::{Entity, Snapshot};
+use groma_store::{Difference, Entity, Snapshot};
 
 /// A snapshot at a time.
 #[derive(Clone, Copy)]
@@ -16,7 +16,7 @@ pub(crate) struct Reader<'a> {
 pub(crate) struct Row<'a, const N: usize> {
     entity: &'a Arc<Entity>,
     attributes: [Option<AttributeIndex>; N],
-    at: Timestamp,
+    reader: Reader<'a>,
     lasts: bool,
 }
 
@@ -24,7 +24,128 @@ pub(crate) struct Row<'a, const N: usize> {
 /// by one of another name, and no network needs to be built for each of the two.
 pub const LASTING_KINDS: [&str; 3] = ["service.instance", "compute.process", "compute.container"];
 
+/// What a network reads of each kind.
+const READ: &[(&str, &[&str])] = &[
+    ("physical.device", &["role", "up"]),
+    (
+        "physical.port",
+        &[
+            "device",
+            "name",
+            "type",
+            "mac",
+            "admin_up",
+            "up",
+            "mode",
+            "access_vlan",
+            "native_vlan",
+            "allowed_vlans",
+            "vlan",
+            "vrf",
+            "parent",
+            "routing_cost",
+        ],
+    ),
+    ("physical.link", &["a", "b", "up", "out_of_band"]),
+    ("network.l2_domain", &["devices"]),
+    ("network.vlan", &["domain", "device", "vid", "vni", "merged_into"]),
+    ("network.subnet", &["prefix", "vlan", "vid"]),
+    ("network.address", &["ip", "prefix_length", "port", "mac", "vrf"]),
+    ("network.gateway", &["ip", "mac", "vid", "vrf", "protocol", "members", "active"]),
+    (
+        "network.route",
+        &[
+            "device",
+            "vrf",
+            "prefix",
+            "protocol",
+            "next_hop_ips",
+            "next_hop_ports",
+            "next_hop_vteps",
+            "drop",
+            "metric",
+        ],
+    ),
+    ("network.routing_domain", &["devices", "vrf", "protocol", "default_from"]),
+    ("network.neighbor", &["ip", "mac", "state"]),
+    ("network.mac_entry", &["device", "vlan", "mac", "port", "vtep", "type"]),
+    ("network.lag", &["port", "members", "mlag_id"]),
+    ("network.mlag_domain", &["devices", "peer_links", "up"]),
+    ("network.stp_state", &["port", "vlan", "state"]),
+    ("network.vtep", &["device", "ip"]),
+    ("compute.host", &["device", "address"]),
+    ("compute.vm", &["host", "address", "mac", "vlan"]),
+    ("compute.process", &["runs_on"]),
+    ("compute.container", &["runs_on", "address"]),
+    ("service.instance", &["runs_on", "address"]),
+];
+
+/// Kinds of which it also matters when a value was observed.
+const READ_WITH_TIMES: [&str; 2] = ["network.neighbor", "network.mac_entry"];
+
+/// What a difference between two snapshots means to a network.
+pub(crate) enum Effect<'a> {
+    /// Nothing.
+    None,
+    /// The device of this key works, or does not.
+    DeviceState { key: &'a str, up: bool },
+    /// The port of this key works, or does not.
+    PortState { key: &'a str, up: bool },
+    /// The cable of this key works, or does not, as far as it is up to the cable.
+    LinkState { key: &'a str, up: bool },
+    /// Something else.
+    Other,
+}
+
+/// What a difference means. `reader`: the snapshot after it.
+pub(crate) fn effect<'a>(reader: Reader<'_>, difference: &'a Difference) -> Effect<'a> {
+    let (Some(before), Some(after)) = (&difference.before, &difference.after) else {
+        let either = difference.before.as_ref().or(difference.after.as_ref());
+        let unread = either.is_none_or(|entity| reader.read_of(entity).is_none());
+        return if unread { Effect::None } else { Effect::Other };
+    };
+    let Some(&(kind, attributes)) = reader.read_of(after) else { return Effect::None };
+    let lasts = LASTING_KINDS.contains(&kind);
+    if (!lasts && reader.exists(before) != reader.exists(after)) || READ_WITH_TIMES.contains(&kind)
+    {
+        return Effect::Other;
+    }
+    let of_kind = reader.snapshot.schema().kind(after.id().kind);
+    let index = |name: &str| of_kind.attribute(name);
+    let value = |entity: &'a Arc<Entity>, name: &str| reader.value(entity, index(name)?, lasts);
+    let mut changed = attributes.iter().filter(|name| value(before, name) != value(after, name));
+    let states: &[&str] = match kind {
+        "physical.device" | "physical.link" => &["up"],
+        "physical.port" => &["admin_up", "up"],
+        _ => &[],
+    };
+    let Some(first) = changed.next() else { return Effect::None };
+    if !states.contains(first) || !changed.all(|name| states.contains(name)) {
+        return Effect::Other;
+    }
+    let says_up = |name: &&str| value(after, name).and_then(Value::as_boolean).unwrap_or(true);
+    let (key, up) = (after.key(), states.iter().all(says_up));
+    match kind {
+        "physical.device" => Effect::DeviceState { key, up },
+        "physical.port" => Effect::PortState { key, up },
+        _ => Effect::LinkState { key, up },
+    }
+}
+
 impl<'a> Reader<'a> {
+    /// The name of an entity's kind with what is read of it. `None`: nothing.
+    fn read_of(self, entity: &Entity) -> Option<&'static (&'static str, &'static [&'static str])> {
+        let kind = &*self.snapshot.schema().kind(entity.id().kind).name;
+        READ.iter().find(|(name, _)| *name == kind)
+    }
+
+    fn value(self, entity: &Entity, attribute: AttributeIndex, lasts: bool) -> Option<&Value> {
+        match lasts {
+            true => entity.lasting_value_at(attribute, self.at),
+            false => entity.value_at(attribute, self.at),
+        }
+    }
+
     /// The entities of a kind that exist at the time. A kind or attribute that the schema lacks
     /// (a site may bring its own schema) is as if nothing were known.
     pub(crate) fn rows<const N: usize>(
@@ -32,13 +153,16 @@ impl<'a> Reader<'a> {
         kind: &str,
         attributes: [&str; N],
     ) -> impl Iterator<Item = Row<'a, N>> {
+        let read = READ.iter().find(|(name, _)| *name == kind);
+        let listed = |name: &&str| read.is_some_and(|(_, read)| read.contains(name));
+        debug_assert!(attributes.iter().all(listed), "{kind}: all that is read is in READ");
         let lasts = LASTING_KINDS.contains(&kind);
         let kind = self.snapshot.schema().find(kind);
         let attributes = attributes.map(|name| kind.and_then(|kind| kind.attribute(name)));
         (kind.into_iter())
             .flat_map(move |kind| self.snapshot.entities(kind.id))
             .filter(move |entity| lasts || self.exists(entity))
-            .map(move |entity| Row { entity, attributes, at: self.at, lasts })
+            .map(move |entity| Row { entity, attributes, reader: self, lasts })
     }
 
     /// An entity exists while anything that is said of it holds; one that nothing is said of always.
@@ -62,10 +186,7 @@ impl<'a, const N: usize> Row<'a, N> {
 
     fn value(&self, place: usize) -> Option<&'a Value> {
         let attribute = self.attributes[place]?;
-        match self.lasts {
-            true => self.entity.lasting_value_at(attribute, self.at),
-            false => self.entity.value_at(attribute, self.at),
-        }
+        self.reader.value(self.entity, attribute, self.lasts)
     }
 
     pub(crate) fn text(&self, place: usize) -> Option<&'a str> {
@@ -103,7 +224,7 @@ impl<'a, const N: usize> Row<'a, N> {
 
     /// When the value was observed.
     pub(crate) fn observed_at(&self, place: usize) -> Option<Timestamp> {
-        self.entity.fact_at(self.attributes[place]?, self.at).map(|fact| fact.observed_at)
+        self.entity.fact_at(self.attributes[place]?, self.reader.at).map(|fact| fact.observed_at)
     }
 }
 

@@ -8,34 +8,69 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::access::AccessGroups;
 use crate::address::{Mac, parse_ip_and_port};
-use crate::attach::{Attached, Attacher, Wanted};
+use crate::attach::{Attached, Attacher, Wanted, by_cable};
 use crate::endpoint::{Endpoint, Place, Placement};
-use crate::index::{DeviceIndex, EndpointIndex, GroupIndex, PortIndex};
+use crate::index::{AccessIndex, DeviceIndex, EndpointIndex, GroupIndex, PortIndex, VlanIndex};
 use crate::inventory::{Inventory, PortType, Role};
 use crate::problem::Problems;
 use crate::read::Reader;
 use crate::routing::Routing;
+use crate::shared::SharedVec;
 use crate::sighting::Sightings;
 use crate::vlan::Vlans;
 
 /// Longest chain of `runs_on`: instance, process, container, machine, host, with room to spare.
 const CHAIN_MAX: usize = 8;
 
-/// All end points and the ways to find them.
-#[derive(Debug, Default)]
+/// All end points and the ways to find them. A copy shares what does not change.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Registry {
-    pub(crate) list: Vec<Endpoint>,
+    pub(crate) list: SharedVec<Endpoint>,
+    /// One end point that stands for each group.
+    pub(crate) groups: SharedVec<Endpoint>,
+    group_keys: Keys,
+    station_keys: Keys,
+    index: Arc<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
     by_name: FxHashMap<Arc<str>, EndpointIndex>,
     by_entity: FxHashMap<EntityRef, EndpointIndex>,
     by_ip: FxHashMap<IpAddr, EndpointIndex>,
     /// Addresses that nothing holds, by subnet and longest prefix of any routing table.
     by_network: FxHashMap<(Option<u32>, Option<u32>), EndpointIndex>,
-    /// The first end point of each group.
-    pub(crate) groups: Vec<EndpointIndex>,
-    group_by_key: FxHashMap<Box<[u32]>, GroupIndex>,
-    station_by_key: FxHashMap<Box<[u32]>, u32>,
-    hosts: FxHashMap<HostKey, u32>,
-    host_count: u32,
+    by_machine: FxHashMap<DeviceIndex, Vec<EndpointIndex>>,
+}
+
+/// Numbers by what they stand for. A copy shares those that were given before it was made.
+#[derive(Debug, Clone, Default)]
+struct Keys {
+    shared: Arc<FxHashMap<Box<[u32]>, u32>>,
+    own: FxHashMap<Box<[u32]>, u32>,
+}
+
+impl Keys {
+    fn get(&self, key: &[u32]) -> Option<u32> {
+        self.shared.get(key).or_else(|| self.own.get(key)).copied()
+    }
+
+    /// The number of a key, and whether it is new.
+    fn number(&mut self, key: Box<[u32]>) -> (u32, bool) {
+        if let Some(known) = self.get(&key) {
+            return (known, false);
+        }
+        let number = (self.shared.len() + self.own.len()) as u32;
+        match Arc::get_mut(&mut self.shared) {
+            Some(alone) if self.own.is_empty() => alone.insert(key, number),
+            _ => self.own.insert(key, number),
+        };
+        (number, true)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&[u32], u32)> {
+        self.shared.iter().chain(&self.own).map(|(key, number)| (&**key, *number))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,7 +110,18 @@ pub(crate) struct Builder<'a> {
     nodes: FxHashMap<EntityRef, Node>,
     /// Where machines hang, for those that run much.
     attached: FxHashMap<MachineKey, Option<Attached>>,
+    hosts: FxHashMap<HostKey, u32>,
+    host_count: u32,
+    index: Index,
     registry: Registry,
+}
+
+/// What the keys of groups and stations are made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Keyer<'a> {
+    pub(crate) vlans: &'a Vlans,
+    pub(crate) routing: &'a Routing,
+    pub(crate) sightings: &'a Sightings,
 }
 
 impl<'a> Builder<'a> {
@@ -94,6 +140,9 @@ impl<'a> Builder<'a> {
             sightings,
             nodes: FxHashMap::default(),
             attached: FxHashMap::default(),
+            hosts: FxHashMap::default(),
+            host_count: 0,
+            index: Index::default(),
             registry: Registry::default(),
         };
         let order = builder.read_nodes(reader);
@@ -103,7 +152,13 @@ impl<'a> Builder<'a> {
         builder.add_devices();
         builder.add_addresses();
         builder.add_networks();
-        builder.registry
+        for (index, endpoint) in builder.registry.list.iter().enumerate() {
+            if let Some(device) = endpoint.device {
+                let of_machine = builder.index.by_machine.entry(device).or_default();
+                of_machine.push(EndpointIndex::from(index));
+            }
+        }
+        Registry { index: Arc::new(builder.index), ..builder.registry }
     }
 
     /// Reads what runs where; gives the entities in the order in which names are resolved.
@@ -120,7 +175,7 @@ impl<'a> Builder<'a> {
                 // Instances come first, so that the number is known; of several with one address
                 // and port the first by name is meant.
                 let index = EndpointIndex::from(self.nodes.len());
-                self.registry.by_name.entry(address.into()).or_insert(index);
+                self.index.by_name.entry(address.into()).or_insert(index);
             }
             note(&mut self.nodes, row.id(), node);
         }
@@ -162,8 +217,8 @@ impl<'a> Builder<'a> {
         let chain = self.chain(&entity, problems);
         let name = Arc::clone(&entity.key);
         let index = self.add(Some(entity.clone()), Arc::clone(&name), chain);
-        self.registry.by_name.entry(name).or_insert(index);
-        self.registry.by_entity.insert(entity, index);
+        self.index.by_name.entry(name).or_insert(index);
+        self.index.by_entity.insert(entity, index);
     }
 
     /// Follows `runs_on` to the machine; what is nearest to the end point wins.
@@ -204,17 +259,7 @@ impl<'a> Builder<'a> {
                 (Place::On(own), placement, None)
             }
             Some(found) => (Place::Attached(found.attachments), found.placement, found.vlan),
-            None => {
-                let vlan = (chain.vid.and_then(|vid| self.vlans.anywhere(vid)))
-                    .or_else(|| subnet.and_then(|s| self.routing.subnets[s as usize].vlan));
-                match subnet {
-                    Some(subnet) => (Place::Within(subnet), Placement::Unplaced, vlan),
-                    None if ip.is_some() && device.is_none() => {
-                        (Place::Nowhere, Placement::External, vlan)
-                    }
-                    None => (Place::Nowhere, Placement::Unplaced, vlan),
-                }
-            }
+            None => self.keyer().unattached(ip, device, chain.vid, subnet),
         };
         // A router's own port; a machine's port may only be known from its cable.
         let (device, port) = match &place {
@@ -223,6 +268,7 @@ impl<'a> Builder<'a> {
             _ => (device, port),
         };
         let host = self.host(chain.host, device);
+        let vid = chain.vid;
         let prefix = match (ip, placement) {
             (Some(ip), _) => self.routing.prefix_of(ip),
             _ => None,
@@ -243,86 +289,19 @@ impl<'a> Builder<'a> {
             station: None,
             subnet,
             prefix,
+            vid,
         })
+    }
+
+    fn keyer(&self) -> Keyer<'a> {
+        Keyer { vlans: self.vlans, routing: self.routing, sightings: self.sightings }
     }
 
     fn push(&mut self, mut endpoint: Endpoint) -> EndpointIndex {
         let index = EndpointIndex::from(self.registry.list.len());
-        let key = self.group_key(&endpoint);
-        let next = GroupIndex::from(self.registry.groups.len());
-        endpoint.group = *self.registry.group_by_key.entry(key).or_insert(next);
-        if endpoint.group == next {
-            self.registry.groups.push(index);
-        }
-        endpoint.station = self.station_key(&endpoint).map(|key| {
-            let next = self.registry.station_by_key.len() as u32;
-            *self.registry.station_by_key.entry(key).or_insert(next)
-        });
+        self.registry.number(self.keyer(), &mut endpoint);
         self.registry.list.push(endpoint);
         index
-    }
-
-    fn station_key(&self, endpoint: &Endpoint) -> Option<Box<[u32]>> {
-        let own_table =
-            endpoint.device.is_some_and(|device| self.routing.routed_devices.contains(&device));
-        if own_table || endpoint.placement != Placement::Placed {
-            return None;
-        }
-        let mut key = vec![self.vlans.root(endpoint.vlan?).0];
-        key.extend(self.vtep_key(endpoint.mac));
-        for attachment in endpoint.attachments() {
-            key.extend([attachment.device.0, attachment.cables.len() as u32]);
-        }
-        (!endpoint.attachments().is_empty()).then(|| key.into())
-    }
-
-    /// The tunnel end point behind which a MAC was learnt, as a part of a key.
-    fn vtep_key(&self, mac: Option<Mac>) -> [u32; 2] {
-        match mac.and_then(|mac| self.sightings.vtep_of(mac)) {
-            Some(IpAddr::V4(ip)) => [1, u32::from(ip)],
-            Some(IpAddr::V6(ip)) => {
-                let folded = ip.segments().iter().fold(7, |hash: u32, part| {
-                    hash.wrapping_mul(65_599).wrapping_add(u32::from(*part))
-                });
-                [2, folded]
-            }
-            None => [0, 0],
-        }
-    }
-
-    /// All that the way of a packet depends on.
-    fn group_key(&self, endpoint: &Endpoint) -> Box<[u32]> {
-        const NONE: u32 = u32::MAX;
-        let own_table = endpoint
-            .device
-            .filter(|device| self.routing.routed_devices.contains(device))
-            .map_or([NONE; 2], |device| [device.0, endpoint.port.map_or(NONE, |port| port.0)]);
-        let mut key = vec![
-            endpoint.placement as u32,
-            endpoint.vlan.map_or(NONE, |vlan| vlan.0),
-            endpoint.subnet.unwrap_or(NONE),
-            endpoint.prefix.unwrap_or(NONE),
-        ];
-        key.extend(own_table);
-        key.extend(self.vtep_key(endpoint.mac));
-        match &endpoint.place {
-            Place::Attached(attachments) => {
-                key.push(0);
-                for attachment in attachments.iter() {
-                    key.extend([attachment.device.0, attachment.cables.len() as u32]);
-                    if endpoint.vlan.is_none() {
-                        key.push(attachment.port.0);
-                    }
-                }
-            }
-            Place::On(own) => {
-                key.push(1);
-                key.extend(own.iter().flat_map(|(device, port)| [device.0, port.0]));
-            }
-            Place::Within(_) => key.push(2),
-            Place::Nowhere => key.push(3),
-        }
-        key.into()
     }
 
     /// The address a device is known by, if no one said which: of a host one that is not out of
@@ -339,7 +318,7 @@ impl<'a> Builder<'a> {
             .collect();
         candidates.sort_by_key(|(port, ip)| {
             let of = &inventory.ports[port.index()];
-            let cabled = inventory.cables(*port).next().is_some();
+            let cabled = inventory.known_cables(*port).next().is_some();
             let seen = of.mac.is_some_and(|mac| self.sightings.by_mac.contains_key(&mac));
             let leads = of.of == PortType::Loopback || cabled || seen;
             (!leads, of.of != PortType::Loopback, *port, *ip)
@@ -433,12 +412,12 @@ impl<'a> Builder<'a> {
             (Some(device), _) => HostKey::Device(device),
             (None, Some(entity)) => HostKey::Entity(entity),
             (None, None) => {
-                self.registry.host_count += 1;
-                return self.registry.host_count - 1;
+                self.host_count += 1;
+                return self.host_count - 1;
             }
         };
-        let count = &mut self.registry.host_count;
-        *self.registry.hosts.entry(key).or_insert_with(|| {
+        let count = &mut self.host_count;
+        *self.hosts.entry(key).or_insert_with(|| {
             *count += 1;
             *count - 1
         })
@@ -448,12 +427,12 @@ impl<'a> Builder<'a> {
     fn add_devices(&mut self) {
         for index in 0..self.attacher.inventory.devices.len() {
             let name = Arc::clone(&self.attacher.inventory.devices[index].name);
-            if self.registry.by_name.contains_key(&name) {
+            if self.index.by_name.contains_key(&name) {
                 continue;
             }
             let chain = Chain { device: Some(DeviceIndex::from(index)), ..Chain::default() };
             let endpoint = self.add(None, Arc::clone(&name), chain);
-            self.registry.by_name.insert(name, endpoint);
+            self.index.by_name.insert(name, endpoint);
         }
     }
 
@@ -462,20 +441,20 @@ impl<'a> Builder<'a> {
         for (index, endpoint) in self.registry.list.iter().enumerate() {
             // An instance on a machine shares its address: the machine, being later, is meant.
             if let Some(ip) = endpoint.ip {
-                self.registry.by_ip.insert(ip, EndpointIndex::from(index));
+                self.index.by_ip.insert(ip, EndpointIndex::from(index));
             }
         }
         let mut ips: Vec<IpAddr> = (self.routing.owners.keys())
             .chain(self.sightings.neighbors.keys())
             .copied()
-            .filter(|ip| !self.registry.by_ip.contains_key(ip))
+            .filter(|ip| !self.index.by_ip.contains_key(ip))
             .collect();
         ips.sort_unstable();
         ips.dedup();
         for ip in ips {
             let chain = Chain { ip: Some(ip), ..Chain::default() };
             let endpoint = self.add(None, ip.to_string().into(), chain);
-            self.registry.by_ip.insert(ip, endpoint);
+            self.index.by_ip.insert(ip, endpoint);
         }
     }
 
@@ -493,7 +472,7 @@ impl<'a> Builder<'a> {
             networks.push((self.routing.subnet_covering(prefix), Some(*index), Some(prefix)));
         }
         for (subnet, prefix, net) in networks {
-            if self.registry.by_network.contains_key(&(subnet, prefix)) {
+            if self.index.by_network.contains_key(&(subnet, prefix)) {
                 continue;
             }
             let (place, placement) = match subnet {
@@ -518,41 +497,195 @@ impl<'a> Builder<'a> {
                 station: None,
                 subnet,
                 prefix,
+                vid: None,
             });
-            self.registry.by_network.insert((subnet, prefix), endpoint);
+            self.index.by_network.insert((subnet, prefix), endpoint);
         }
+    }
+}
+
+impl Keyer<'_> {
+    /// Of what hangs nowhere that is known.
+    fn unattached(
+        self,
+        ip: Option<IpAddr>,
+        device: Option<DeviceIndex>,
+        vid: Option<u16>,
+        subnet: Option<u32>,
+    ) -> (Place, Placement, Option<VlanIndex>) {
+        let vlan = (vid.and_then(|vid| self.vlans.anywhere(vid)))
+            .or_else(|| subnet.and_then(|s| self.routing.subnets[s as usize].vlan));
+        match subnet {
+            Some(subnet) => (Place::Within(subnet), Placement::Unplaced, vlan),
+            None if ip.is_some() && device.is_none() => (Place::Nowhere, Placement::External, vlan),
+            None => (Place::Nowhere, Placement::Unplaced, vlan),
+        }
+    }
+
+    fn station_key(&self, endpoint: &Endpoint) -> Option<Box<[u32]>> {
+        let own_table =
+            endpoint.device.is_some_and(|device| self.routing.routed_devices.contains(&device));
+        if own_table || endpoint.placement != Placement::Placed {
+            return None;
+        }
+        let mut key = vec![self.vlans.root(endpoint.vlan?).0];
+        key.extend(self.vtep_key(endpoint.mac));
+        for attachment in endpoint.attachments() {
+            key.extend([attachment.device.0, attachment.cables.len() as u32]);
+        }
+        (!endpoint.attachments().is_empty()).then(|| key.into())
+    }
+
+    /// The tunnel end point behind which a MAC was learnt, as a part of a key.
+    fn vtep_key(&self, mac: Option<Mac>) -> [u32; 2] {
+        match mac.and_then(|mac| self.sightings.vtep_of(mac)) {
+            Some(IpAddr::V4(ip)) => [1, u32::from(ip)],
+            Some(IpAddr::V6(ip)) => {
+                let folded = ip.segments().iter().fold(7, |hash: u32, part| {
+                    hash.wrapping_mul(65_599).wrapping_add(u32::from(*part))
+                });
+                [2, folded]
+            }
+            None => [0, 0],
+        }
+    }
+
+    /// All that the way of a packet depends on.
+    fn group_key(&self, endpoint: &Endpoint) -> Box<[u32]> {
+        const NONE: u32 = u32::MAX;
+        let own_table = endpoint
+            .device
+            .filter(|device| self.routing.routed_devices.contains(device))
+            .map_or([NONE; 2], |device| [device.0, endpoint.port.map_or(NONE, |port| port.0)]);
+        let mut key = vec![
+            endpoint.placement as u32,
+            endpoint.vlan.map_or(NONE, |vlan| vlan.0),
+            endpoint.subnet.unwrap_or(NONE),
+            endpoint.prefix.unwrap_or(NONE),
+        ];
+        key.extend(own_table);
+        key.extend(self.vtep_key(endpoint.mac));
+        match &endpoint.place {
+            Place::Attached(attachments) => {
+                key.push(0);
+                for attachment in attachments.iter() {
+                    key.extend([attachment.device.0, attachment.cables.len() as u32]);
+                    if endpoint.vlan.is_none() {
+                        key.push(attachment.port.0);
+                    }
+                }
+            }
+            Place::On(own) => {
+                key.push(1);
+                key.extend(own.iter().flat_map(|(device, port)| [device.0, port.0]));
+            }
+            Place::Within(_) => key.push(2),
+            Place::Nowhere => key.push(3),
+        }
+        key.into()
     }
 }
 
 impl Registry {
     pub(crate) fn settle_access(&mut self, access: &AccessGroups) {
-        for endpoint in &mut self.list {
-            let device = match &endpoint.place {
-                Place::Attached(attachments) => Some(attachments[0].device),
-                Place::On(own) => Some(own[0].0),
-                Place::Within(_) | Place::Nowhere => None,
-            };
-            endpoint.access = device
-                .filter(|_| endpoint.placement == Placement::Placed)
-                .map(|device| access.of(device))
-                .filter(|group| group.0 != u32::MAX);
+        for index in 0..self.list.len() {
+            let group = access_of(access, &self.list[index]);
+            if group.is_some() {
+                self.list[index].access = group;
+            }
+        }
+    }
+
+    /// The end points on a machine.
+    pub(crate) fn on_machine(&self, device: DeviceIndex) -> &[EndpointIndex] {
+        self.index.by_machine.get(&device).map_or(&[], Vec::as_slice)
+    }
+
+    /// Attaches an end point on a machine anew, by the machine's cables, some of which came or went.
+    pub(crate) fn reattach(
+        &mut self,
+        keyer: Keyer<'_>,
+        inventory: &Inventory,
+        access: &AccessGroups,
+        index: EndpointIndex,
+    ) {
+        let mut endpoint = self.list[index.index()].clone();
+        let Some(device) = endpoint.device else { return };
+        let holder =
+            (endpoint.ip.and_then(|ip| keyer.routing.owners.get(&ip)).into_iter().flatten())
+                .find(|port| inventory.ports[port.index()].device == device);
+        let subnet_vlan =
+            endpoint.subnet.and_then(|subnet| keyer.routing.subnets[subnet as usize].vlan);
+        let wanted = Wanted {
+            name: &endpoint.name,
+            mac: endpoint.mac,
+            vid: endpoint.vid,
+            subnet_vlan,
+            device: Some(device),
+            port: holder.copied(),
+        };
+        let works = inventory.devices[device.index()].up;
+        let attached = Some(wanted).filter(|_| works);
+        let attached = attached.and_then(|wanted| by_cable(inventory, keyer.vlans, wanted));
+        endpoint.port = holder.copied();
+        (endpoint.place, endpoint.placement, endpoint.vlan) = match attached {
+            Some(found) => {
+                endpoint.port = endpoint.port.or(found.attachments[0].near_port);
+                (Place::Attached(found.attachments), found.placement, found.vlan)
+            }
+            None => keyer.unattached(endpoint.ip, Some(device), endpoint.vid, endpoint.subnet),
+        };
+        self.number(keyer, &mut endpoint);
+        endpoint.access = access_of(access, &endpoint);
+        self.list[index.index()] = endpoint;
+    }
+
+    /// By number, what another registry calls the same group.
+    pub(crate) fn groups_in(&self, other: &Registry) -> Vec<Option<GroupIndex>> {
+        let mut groups = vec![None; self.groups.len()];
+        for (key, number) in self.group_keys.iter() {
+            groups[number as usize] = other.group_keys.get(key).map(GroupIndex);
+        }
+        groups
+    }
+
+    fn number(&mut self, keyer: Keyer<'_>, endpoint: &mut Endpoint) {
+        let (group, new) = self.group_keys.number(keyer.group_key(endpoint));
+        endpoint.group = GroupIndex(group);
+        endpoint.station = keyer.station_key(endpoint).map(|key| self.station_keys.number(key).0);
+        if new {
+            self.groups.push(endpoint.clone());
         }
     }
 
     pub(crate) fn of_entity(&self, entity: &EntityRef) -> Option<EndpointIndex> {
-        self.by_entity.get(entity).copied()
+        self.index.by_entity.get(entity).copied()
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<EndpointIndex> {
-        self.by_name.get(name).copied()
+        self.index.by_name.get(name).copied()
     }
 
     pub(crate) fn at_ip(&self, ip: IpAddr, routing: &Routing) -> Option<EndpointIndex> {
-        (self.by_ip.get(&ip))
+        (self.index.by_ip.get(&ip))
             .or_else(|| {
                 let network = (routing.subnet_of(ip), routing.prefix_of(ip));
-                self.by_network.get(&network).or_else(|| self.by_network.get(&(None, None)))
+                self.index
+                    .by_network
+                    .get(&network)
+                    .or_else(|| self.index.by_network.get(&(None, None)))
             })
             .copied()
     }
+}
+
+/// The access group that an end point hangs on.
+fn access_of(access: &AccessGroups, endpoint: &Endpoint) -> Option<AccessIndex> {
+    let device = match &endpoint.place {
+        Place::Attached(attachments) => attachments[0].device,
+        Place::On(own) => own[0].0,
+        Place::Within(_) | Place::Nowhere => return None,
+    };
+    Some(access.of(device))
+        .filter(|group| endpoint.placement == Placement::Placed && group.0 != u32::MAX)
 }

@@ -3,13 +3,13 @@
 
 use std::collections::VecDeque;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::address::Mac;
 use crate::index::{DeviceIndex, PortIndex};
 use crate::inventory::{Inventory, PortType, Role};
 use crate::read::Reader;
-use crate::routing::Routing;
+use crate::routing::{Lines, networks};
 use crate::sighting::Sightings;
 
 /// A device is taken for a host if the model has a machine of its name, or if it holds an address
@@ -17,7 +17,7 @@ use crate::sighting::Sightings;
 pub(crate) fn derive_hosts(
     reader: Reader<'_>,
     inventory: &mut Inventory,
-    routing: &Routing,
+    routing: &Lines,
     sightings: &Sightings,
 ) {
     let mut machines: FxHashSet<DeviceIndex> = FxHashSet::default();
@@ -38,7 +38,7 @@ pub(crate) fn derive_hosts(
 
 fn keeps_to_itself(
     inventory: &Inventory,
-    routing: &Routing,
+    routing: &Lines,
     sightings: &Sightings,
     device: DeviceIndex,
 ) -> bool {
@@ -55,7 +55,8 @@ fn keeps_to_itself(
     holds_address && !switches_or_routes
 }
 
-/// Roles by the distance from hosts: 1 access, 2 distribution, 3 and more core.
+/// Roles by the distance from hosts: 1 access, 2 distribution, 3 and more core. A cable that does not
+/// work counts all the same: what a device is for does not change when one fails.
 pub(crate) fn derive_tiers(inventory: &mut Inventory, sightings: &Sightings) {
     let mut distances = vec![u32::MAX; inventory.devices.len()];
     let mut queue = VecDeque::new();
@@ -74,7 +75,7 @@ pub(crate) fn derive_tiers(inventory: &mut Inventory, sightings: &Sightings) {
     // Hosts come first, so that the queue stays ordered by distance.
     while let Some(device) = queue.pop_front() {
         for port in &inventory.devices[device.index()].ports {
-            for link in inventory.links_of.get(port).into_iter().flatten() {
+            for link in inventory.links_at(*port) {
                 let Some(far) = inventory.far_end(*link, *port) else { continue };
                 if inventory.peer_link_ports.contains(port) {
                     continue;
@@ -87,9 +88,10 @@ pub(crate) fn derive_tiers(inventory: &mut Inventory, sightings: &Sightings) {
             }
         }
     }
-    for (device, distance) in inventory.devices.iter_mut().zip(distances) {
+    for (index, distance) in distances.into_iter().enumerate() {
+        let device = &inventory.devices[index];
         if device.role_derived && device.role != Role::Host {
-            device.role = match distance {
+            inventory.devices[index].role = match distance {
                 0 | u32::MAX => Role::Other,
                 1 => Role::Access,
                 2 => Role::Distribution,
@@ -116,7 +118,7 @@ fn attached_by_mac(inventory: &Inventory, sightings: &Sightings) -> Vec<DeviceIn
     switches
 }
 
-/// Whether no cable of the port leads to another switch or router.
+/// Whether no cable of the port, working or not, leads to another switch or router.
 pub(crate) fn is_edge(inventory: &Inventory, port: PortIndex) -> bool {
     !inventory.peer_link_ports.contains(&port)
         && matches!(
@@ -124,6 +126,38 @@ pub(crate) fn is_edge(inventory: &Inventory, port: PortIndex) -> bool {
             PortType::Ethernet | PortType::Lag | PortType::Subinterface
         )
         && inventory
-            .cables(port)
+            .known_cables(port)
             .all(|(_, _, far)| inventory.role(inventory.ports[far.index()].device) == Role::Host)
+}
+
+/// Two routers that alone share a network, on ports of which no cable is known, are joined by one:
+/// firewalls and hosts' routers speak no neighbour protocol. Whether the ports work does not matter:
+/// a cable that is cut is not replaced by another one.
+pub(crate) fn infer_router_cables(inventory: &mut Inventory, routing: &Lines) {
+    let mut by_network: FxHashMap<ipnet::IpNet, Vec<PortIndex>> = FxHashMap::default();
+    for (port, addresses) in &routing.addresses_of {
+        let of = &inventory.ports[port.index()];
+        let physical = matches!(of.of, PortType::Ethernet | PortType::Lag | PortType::Subinterface);
+        if !physical || inventory.role(of.device) == Role::Host {
+            continue;
+        }
+        for net in networks(addresses).filter(|net| net.prefix_len() < net.max_prefix_len()) {
+            by_network.entry(net).or_default().push(*port);
+        }
+    }
+    let mut pairs: Vec<[PortIndex; 2]> = (by_network.into_values())
+        .filter_map(|ports| <[PortIndex; 2]>::try_from(ports).ok())
+        .map(|ports| ports.map(|port| inventory.base(port)))
+        .filter(|[a, b]| {
+            inventory.ports[a.index()].device != inventory.ports[b.index()].device
+                && inventory.known_cables(*a).next().is_none()
+                && inventory.known_cables(*b).next().is_none()
+        })
+        .map(|[a, b]| [a.min(b), a.max(b)])
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    for [a, b] in pairs {
+        inventory.infer_link(a, Some(b), "");
+    }
 }

@@ -1,31 +1,51 @@
 //! Layer 3: addresses, subnets with their gateways, tunnel end points, routing tables.
+//!
+//! [`Lines`] is what was configured and captured, whatever works; [`Routing`] is what follows from it
+//! while some ports work and others do not: who answers for a gateway, which next hops are left, what a
+//! routing protocol would find.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::address::{Mac, PrefixMap, parse_ip, parse_prefix};
+use crate::domain::Domain;
 use crate::index::{DeviceIndex, PortIndex, VlanIndex};
 use crate::inventory::{Inventory, PortType, Role};
 use crate::problem::Problems;
 use crate::read::Reader;
+use crate::shared::SharedVec;
 use crate::switching::Ties;
 use crate::vlan::Vlans;
 
 /// An IP network.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Subnet {
     pub(crate) prefix: IpNet,
     pub(crate) vlan: Option<VlanIndex>,
     /// Ports of routers with an address in it.
-    pub(crate) routers: Vec<(PortIndex, IpAddr)>,
+    routers: Vec<(PortIndex, IpAddr)>,
+    declared: Vec<Declared>,
     pub(crate) gateway: Option<Gateway>,
 }
 
-/// Who routes for a subnet.
+/// A gateway as a source named it.
 #[derive(Debug, Clone)]
+struct Declared {
+    ip: Option<IpAddr>,
+    mac: Option<Mac>,
+    vrf: u16,
+    anycast: bool,
+    members: Vec<DeviceIndex>,
+    active: Option<DeviceIndex>,
+}
+
+/// Who routes for a subnet.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gateway {
     pub(crate) ip: Option<IpAddr>,
     pub(crate) mac: Option<Mac>,
@@ -36,11 +56,13 @@ pub(crate) struct Gateway {
 }
 
 /// A line of a routing table.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TableRoute {
     pub(crate) protocol: Arc<str>,
     pub(crate) drop: bool,
     pub(crate) hops: Vec<NextHop>,
+    /// Only the first next hop that is left is used: a network that several ports are connected to.
+    first_only: bool,
     metric: i64,
 }
 
@@ -51,23 +73,43 @@ pub(crate) struct NextHop {
     pub(crate) vtep: Option<IpAddr>,
 }
 
-/// All that routing needs.
-#[derive(Debug, Default)]
+/// What a device does with an address: a line of its table with the next hops that are left.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) protocol: &'a Arc<str>,
+    pub(crate) drop: bool,
+    pub(crate) hops: Cow<'a, [NextHop]>,
+}
+
+/// All that routing needs. A copy shares what does not change.
+#[derive(Debug, Clone)]
 pub(crate) struct Routing {
+    lines: Arc<Lines>,
+    pub(crate) subnets: SharedVec<Subnet>,
+    pub(crate) domains: Vec<Domain>,
+}
+
+/// What was configured and captured.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
     /// Ports that hold an address.
     pub(crate) owners: FxHashMap<IpAddr, Vec<PortIndex>>,
     pub(crate) addresses_of: FxHashMap<PortIndex, Vec<(IpAddr, Option<u8>)>>,
-    pub(crate) subnets: Vec<Subnet>,
+    subnets: Vec<Subnet>,
     subnet_by_prefix: PrefixMap<u32>,
+    /// Subnets whose gateway depends on whether a device and its ports work.
+    subnets_of: FxHashMap<DeviceIndex, Vec<u32>>,
     pub(crate) vtep_owners: FxHashMap<IpAddr, Vec<DeviceIndex>>,
     pub(crate) vteps_of: FxHashMap<DeviceIndex, Vec<IpAddr>>,
-    tables: FxHashMap<(DeviceIndex, u16), PrefixMap<TableRoute>>,
+    pub(crate) tables: FxHashMap<(DeviceIndex, u16), PrefixMap<TableRoute>>,
     /// Devices whose routing tables were heard.
     pub(crate) routed_devices: FxHashSet<DeviceIndex>,
     /// Devices with routes from a routing protocol.
     pub(crate) speakers: FxHashSet<DeviceIndex>,
     /// Every prefix of every table, numbered.
     pub(crate) prefixes: PrefixMap<u32>,
+    /// Whether some next hop must be looked up again, as no port is given.
+    pub(crate) recursive: bool,
     /// Routed ports of a VLAN on a device.
     pub(crate) svis: FxHashMap<(DeviceIndex, VlanIndex), Vec<PortIndex>>,
     /// Ports that route, with the tags of their subinterfaces.
@@ -75,38 +117,234 @@ pub(crate) struct Routing {
     gateway_macs: FxHashMap<IpAddr, Mac>,
 }
 
+impl Deref for Routing {
+    type Target = Lines;
+
+    fn deref(&self) -> &Lines {
+        &self.lines
+    }
+}
+
 impl Routing {
-    /// Addresses, tunnel end points and tables: all that does not need to know who is a host.
-    pub(crate) fn read(reader: Reader<'_>, inventory: &mut Inventory, vlans: &Vlans) -> Routing {
-        let mut routing = Routing::default();
-        routing.read_addresses(reader, inventory);
-        routing.note_svis(inventory, vlans);
-        routing.note_subinterfaces(inventory);
-        routing.read_vteps(reader, inventory);
-        routing.read_routes(reader, inventory);
-        routing
+    /// What follows from the lines while some ports work and others do not.
+    pub(crate) fn new(mut lines: Lines, domains: Vec<Domain>, inventory: &Inventory) -> Routing {
+        let mut subnets: SharedVec<Subnet> =
+            std::mem::take(&mut lines.subnets).into_iter().collect();
+        for index in 0..subnets.len() {
+            subnets[index].gateway = subnets[index].gateway_now(inventory, &lines.gateway_macs);
+        }
+        Routing { lines: Arc::new(lines), subnets, domains }
     }
 
-    /// Subnets and gateways, once it is known who is a host.
+    /// Finds out anew who answers for the gateways that depend on a device. Gives the subnets whose
+    /// gateway is another one now.
+    pub(crate) fn refresh_gateways(
+        &mut self,
+        inventory: &Inventory,
+        device: DeviceIndex,
+    ) -> Vec<u32> {
+        let mut changed = Vec::new();
+        for index in self.lines.subnets_of.get(&device).into_iter().flatten() {
+            let subnet = &self.subnets[*index as usize];
+            let gateway = subnet.gateway_now(inventory, &self.lines.gateway_macs);
+            if subnet.gateway != gateway {
+                self.subnets[*index as usize].gateway = gateway;
+                changed.push(*index);
+            }
+        }
+        changed
+    }
+
+    /// The best route of a device to an address. A line whose next hops all leave by ports that lead
+    /// nowhere any more is withdrawn, as a router does it, so that a shorter prefix may win.
+    pub(crate) fn route(
+        &self,
+        inventory: &Inventory,
+        device: DeviceIndex,
+        vrf: u16,
+        ip: IpAddr,
+    ) -> Option<Found<'_>> {
+        let mut lines = self
+            .tables
+            .get(&(device, vrf))
+            .into_iter()
+            .flat_map(|table| table.matches(ip))
+            .peekable();
+        let domain = self.domains.iter().find_map(|domain| domain.seen_from(device, vrf));
+        let mut announced = domain.into_iter().flat_map(|seen| seen.announced(ip)).peekable();
+        loop {
+            let length = |net: &IpNet| net.prefix_len();
+            let line = lines.peek().map(|(net, _)| length(net));
+            let announcement = announced.peek().map(|(net, _)| length(net));
+            let found = match (line, announcement) {
+                (None, None) => return None,
+                (Some(line), Some(announcement)) if line < announcement => None,
+                (None, Some(_)) => None,
+                (Some(_), _) => Some(()),
+            };
+            let found = match found {
+                Some(()) => lines.next().and_then(|(_, line)| line.left(inventory)),
+                None => announced.next().zip(domain).and_then(|((_, owners), seen)| {
+                    let hops = seen.next_hops(inventory, owners);
+                    let protocol = seen.protocol();
+                    (!hops.is_empty()).then_some(Found { protocol, drop: false, hops: hops.into() })
+                }),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}
+
+impl Lines {
+    /// Whether some line of a device leaves by a port, or by one that shares its cables.
+    pub(crate) fn has_line_by(
+        &self,
+        inventory: &Inventory,
+        device: DeviceIndex,
+        port: PortIndex,
+    ) -> bool {
+        let base = inventory.base(port);
+        let tables =
+            (0..inventory.vrfs.len() as u16).filter_map(|vrf| self.tables.get(&(device, vrf)));
+        tables.flat_map(PrefixMap::iter).any(|(_, line)| {
+            line.hops.iter().any(|hop| hop.port.is_some_and(|out| inventory.base(out) == base))
+        })
+    }
+}
+
+impl TableRoute {
+    /// With the next hops that are left. `None`: there were some, and none is left.
+    fn left(&self, inventory: &Inventory) -> Option<Found<'_>> {
+        let leads_on = |hop: &NextHop| {
+            hop.port.is_none_or(|port| hop.vtep.is_some() || inventory.leads_on(port))
+        };
+        let hops = match self.hops.iter().all(leads_on) {
+            true => Cow::Borrowed(&self.hops[..]),
+            false => Cow::Owned(self.hops.iter().copied().filter(leads_on).collect()),
+        };
+        if !self.drop && hops.is_empty() && !self.hops.is_empty() {
+            return None;
+        }
+        let hops = match hops {
+            Cow::Borrowed(hops) if self.first_only => Cow::Borrowed(&hops[..hops.len().min(1)]),
+            Cow::Owned(hops) if self.first_only => Cow::Owned(hops[..1].to_vec()),
+            hops => hops,
+        };
+        Some(Found { protocol: &self.protocol, drop: self.drop, hops })
+    }
+}
+
+impl Subnet {
+    fn new(prefix: IpNet, vlan: Option<VlanIndex>) -> Subnet {
+        Subnet { prefix, vlan, routers: Vec::new(), declared: Vec::new(), gateway: None }
+    }
+
+    /// Who routes for it: the first gateway that was named and has a member that works; where no
+    /// source named one, the address that most working routers share, else the only one.
+    fn gateway_now(&self, inventory: &Inventory, macs: &FxHashMap<IpAddr, Mac>) -> Option<Gateway> {
+        self.declared
+            .iter()
+            .find_map(|declared| self.declared_gateway(declared, inventory))
+            .or_else(|| self.derived_gateway(inventory, macs))
+    }
+
+    fn declared_gateway(&self, declared: &Declared, inventory: &Inventory) -> Option<Gateway> {
+        let port_on = |device: DeviceIndex| {
+            let mut ports = self.routers.iter().map(|(port, _)| *port);
+            ports.find(|port| {
+                inventory.ports[port.index()].device == device && inventory.port_works(*port)
+            })
+        };
+        let at: Vec<_> = standing_in(inventory, declared)
+            .into_iter()
+            .map(|device| (device, port_on(device)))
+            .collect();
+        let ties = if declared.anycast { Ties::Even } else { Ties::Bundles };
+        let Declared { ip, mac, vrf, .. } = *declared;
+        (!at.is_empty()).then_some(Gateway { ip, mac, ties, at, vrf })
+    }
+
+    fn derived_gateway(
+        &self,
+        inventory: &Inventory,
+        macs: &FxHashMap<IpAddr, Mac>,
+    ) -> Option<Gateway> {
+        let works = |(port, _): &&(PortIndex, IpAddr)| inventory.port_works(*port);
+        let (ip, ports) = by_address(self.routers.iter().filter(works)).into_iter().next()?;
+        let mut at: Vec<_> = (ports.iter())
+            .map(|port| (inventory.ports[port.index()].device, Some(*port)))
+            .collect();
+        at.sort_unstable();
+        at.dedup_by_key(|(device, _)| *device);
+        let first = &inventory.ports[ports[0].index()];
+        Some(Gateway {
+            ip: Some(ip),
+            mac: macs.get(&ip).copied().or(first.mac),
+            ties: if at.len() > 1 { Ties::Even } else { Ties::Bundles },
+            vrf: first.vrf,
+            at,
+        })
+    }
+}
+
+/// The ports of each address, that of most ports first, then the lowest.
+fn by_address<'a>(
+    routers: impl Iterator<Item = &'a (PortIndex, IpAddr)>,
+) -> Vec<(IpAddr, Vec<PortIndex>)> {
+    let mut by_ip: FxHashMap<IpAddr, Vec<PortIndex>> = FxHashMap::default();
+    for (port, ip) in routers {
+        by_ip.entry(*ip).or_default().push(*port);
+    }
+    let mut addresses: Vec<_> = by_ip.into_iter().collect();
+    addresses.sort_unstable_by_key(|(ip, ports)| (std::cmp::Reverse(ports.len()), *ip));
+    addresses
+}
+
+impl Lines {
+    /// Addresses, tunnel end points and tables: all that does not need to know who is a host.
+    pub(crate) fn read(reader: Reader<'_>, inventory: &mut Inventory, vlans: &Vlans) -> Lines {
+        let mut lines = Lines::default();
+        lines.read_addresses(reader, inventory);
+        lines.note_svis(inventory, vlans);
+        lines.note_subinterfaces(inventory);
+        lines.read_vteps(reader, inventory);
+        lines.read_routes(reader, inventory);
+        lines
+    }
+
+    /// Subnets, gateways and routing domains, once it is known who is a host.
     pub(crate) fn settle(
         &mut self,
         reader: Reader<'_>,
         inventory: &mut Inventory,
         vlans: &Vlans,
         problems: &mut Problems,
-    ) {
+    ) -> Vec<Domain> {
         self.add_connected(inventory);
         self.read_subnets(reader, vlans);
         self.note_routers(inventory, vlans);
         self.read_gateways(reader, inventory, vlans, problems);
-        self.derive_gateways(inventory, problems);
-        let mut prefixes: Vec<_> =
-            self.tables.values().flat_map(|table| table.iter().map(|(prefix, _)| prefix)).collect();
+        self.note_unclear_gateways(problems);
+        self.note_dependents(inventory);
+        let domains = Domain::read(reader, inventory, self, problems);
+        for (member, table) in &mut self.tables {
+            if domains.iter().any(|domain| domain.seen_from(member.0, member.1).is_some()) {
+                // What the protocol found once is found anew.
+                table.retain(|line| !is_routing_protocol(&line.protocol));
+            }
+        }
+        let lines = self.tables.values().flat_map(|table| table.iter().map(|(prefix, _)| prefix));
+        let mut prefixes: Vec<_> = lines.chain(domains.iter().flat_map(Domain::prefixes)).collect();
         prefixes.sort_unstable();
         prefixes.dedup();
         for (index, prefix) in prefixes.into_iter().enumerate() {
             self.prefixes.entry(prefix, || index as u32);
         }
+        self.recursive = (self.tables.values().flat_map(PrefixMap::iter))
+            .any(|(_, line)| line.hops.iter().any(|hop| hop.port.is_none() && hop.ip.is_some()));
+        domains
     }
 
     pub(crate) fn subnet_of(&self, ip: IpAddr) -> Option<u32> {
@@ -120,11 +358,6 @@ impl Routing {
     /// Number of the longest prefix of any table that holds `ip`.
     pub(crate) fn prefix_of(&self, ip: IpAddr) -> Option<u32> {
         self.prefixes.longest(ip).map(|(_, prefix)| *prefix)
-    }
-
-    /// The best route of a device to an address.
-    pub(crate) fn route(&self, device: DeviceIndex, vrf: u16, ip: IpAddr) -> Option<&TableRoute> {
-        self.tables.get(&(device, vrf))?.longest(ip).map(|(_, route)| route)
     }
 
     /// Whether an address lies in a network of this port.
@@ -247,7 +480,7 @@ impl Routing {
                 Arc::clone(protocols.entry(protocol).or_insert_with(|| Arc::from(protocol)));
             let metric = row.integer(8).unwrap_or(0);
             let drop = row.boolean(7).unwrap_or(false);
-            let route = TableRoute { protocol, drop, hops, metric };
+            let route = TableRoute { protocol, drop, hops, first_only: false, metric };
             let table = self.tables.entry((device, vrf)).or_default();
             if table.get(prefix).is_none_or(|held| route.metric < held.metric) {
                 let mut route = Some(route);
@@ -255,6 +488,7 @@ impl Routing {
                     protocol: "".into(),
                     drop: false,
                     hops: Vec::new(),
+                    first_only: false,
                     metric: i64::MAX,
                 });
                 if let Some(route) = route.take() {
@@ -267,27 +501,26 @@ impl Routing {
     /// What a router is connected to needs no line in its table.
     fn add_connected(&mut self, inventory: &Inventory) {
         let connected: Arc<str> = "connected".into();
-        for (port, addresses) in &self.addresses_of {
+        let mut ports: Vec<_> = self.addresses_of.keys().copied().collect();
+        ports.sort_unstable();
+        for port in ports {
             let of = &inventory.ports[port.index()];
-            if of.of == PortType::Management
-                || !inventory.port_works(*port)
-                || inventory.role(of.device) == Role::Host
-            {
+            if of.of == PortType::Management || inventory.role(of.device) == Role::Host {
                 continue;
             }
             let table = self.tables.entry((of.device, of.vrf)).or_default();
-            for (ip, length) in addresses {
-                let net = length.and_then(|length| IpNet::new(*ip, length).ok());
-                let Some(prefix) = net.map(|net| net.trunc()).filter(|net| net.prefix_len() > 0)
-                else {
-                    continue;
-                };
-                table.entry(prefix, || TableRoute {
+            for prefix in networks(&self.addresses_of[&port]) {
+                let line = table.entry(prefix, || TableRoute {
                     protocol: Arc::clone(&connected),
                     drop: false,
-                    hops: vec![NextHop { ip: None, port: Some(*port), vtep: None }],
+                    hops: Vec::new(),
+                    first_only: true,
                     metric: 0,
                 });
+                let hop = NextHop { ip: None, port: Some(port), vtep: None };
+                if line.first_only && !line.hops.contains(&hop) {
+                    line.hops.push(hop);
+                }
             }
         }
     }
@@ -305,7 +538,7 @@ impl Routing {
     fn subnet(&mut self, prefix: IpNet, vlan: Option<VlanIndex>) -> &mut Subnet {
         let subnets = &mut self.subnets;
         let index = *self.subnet_by_prefix.entry(prefix, || {
-            subnets.push(Subnet { prefix, vlan, routers: Vec::new(), gateway: None });
+            subnets.push(Subnet::new(prefix, vlan));
             subnets.len() as u32 - 1
         });
         let subnet = &mut self.subnets[index as usize];
@@ -319,9 +552,7 @@ impl Routing {
         ports.sort_unstable();
         for port in ports {
             let of = &inventory.ports[port.index()];
-            if matches!(of.of, PortType::Loopback | PortType::Management)
-                || !inventory.port_works(port)
-            {
+            if matches!(of.of, PortType::Loopback | PortType::Management) {
                 continue;
             }
             let vlan = match of.of {
@@ -373,42 +604,17 @@ impl Routing {
             let members: Vec<_> =
                 row.references(5).iter().map(|d| inventory.device_or_new(&d.key)).collect();
             let active = row.reference(6).map(|d| inventory.device_or_new(&d.key));
-            let protocol = row.text(4).unwrap_or("anycast");
-            let devices = standing_in(inventory, protocol, members, active);
+            let anycast = row.text(4).unwrap_or("anycast") == "anycast";
             let subnet = &mut self.subnets[subnet as usize];
             subnet.vlan = subnet.vlan.or(vlan);
-            if devices.is_empty() || subnet.gateway.is_some() {
-                continue;
-            }
-            let at: Vec<(DeviceIndex, Option<PortIndex>)> = (devices.into_iter())
-                .map(|device| {
-                    let port = subnet
-                        .routers
-                        .iter()
-                        .map(|(port, _)| *port)
-                        .find(|port| inventory.ports[port.index()].device == device);
-                    (device, port)
-                })
-                .collect();
-            let ties = if protocol == "anycast" { Ties::Even } else { Ties::Bundles };
-            subnet.gateway = Some(Gateway { ip, mac, ties, at, vrf });
+            subnet.declared.push(Declared { ip, mac, vrf, anycast, members, active });
         }
     }
 
-    /// Where no source named the gateway: the address that several routers share, else the only one.
-    fn derive_gateways(&mut self, inventory: &Inventory, problems: &mut Problems) {
-        let macs = &self.gateway_macs;
-        for subnet in &mut self.subnets {
-            if subnet.gateway.is_some() || subnet.routers.is_empty() {
-                continue;
-            }
-            let mut by_ip: FxHashMap<IpAddr, Vec<PortIndex>> = FxHashMap::default();
-            for (port, ip) in &subnet.routers {
-                by_ip.entry(*ip).or_default().push(*port);
-            }
-            let mut candidates: Vec<_> = by_ip.into_iter().collect();
-            candidates.sort_unstable_by_key(|(ip, ports)| (std::cmp::Reverse(ports.len()), *ip));
-            let (ip, ports) = &candidates[0];
+    fn note_unclear_gateways(&self, problems: &mut Problems) {
+        for subnet in self.subnets.iter().filter(|subnet| subnet.declared.is_empty()) {
+            let candidates = by_address(subnet.routers.iter());
+            let Some((ip, ports)) = candidates.first() else { continue };
             if ports.len() == 1 && candidates.len() > 1 && subnet.prefix.prefix_len() < 30 {
                 problems.push(
                     format!("subnet {}", subnet.prefix),
@@ -419,42 +625,47 @@ impl Routing {
                     ),
                 );
             }
-            let mut at: Vec<_> = (ports.iter())
-                .map(|port| (inventory.ports[port.index()].device, Some(*port)))
-                .collect();
-            at.sort_unstable();
-            at.dedup_by_key(|(device, _)| *device);
-            let first = &inventory.ports[ports[0].index()];
-            subnet.gateway = Some(Gateway {
-                ip: Some(*ip),
-                mac: macs.get(ip).copied().or(first.mac),
-                ties: if at.len() > 1 { Ties::Even } else { Ties::Bundles },
-                vrf: first.vrf,
-                at,
-            });
+        }
+    }
+
+    fn note_dependents(&mut self, inventory: &Inventory) {
+        for (index, subnet) in self.subnets.iter().enumerate() {
+            let routers =
+                subnet.routers.iter().map(|(port, _)| inventory.ports[port.index()].device);
+            let named = (subnet.declared.iter())
+                .flat_map(|declared| declared.members.iter().chain(&declared.active));
+            for device in routers.chain(named.copied()) {
+                let subnets = self.subnets_of.entry(device).or_default();
+                if subnets.last() != Some(&(index as u32)) {
+                    subnets.push(index as u32);
+                }
+            }
         }
     }
 }
 
+/// The networks that addresses are in.
+pub(crate) fn networks(addresses: &[(IpAddr, Option<u8>)]) -> impl Iterator<Item = IpNet> {
+    (addresses.iter())
+        .filter_map(|(ip, length)| IpNet::new(*ip, (*length)?).ok())
+        .map(|net| net.trunc())
+        .filter(|net| net.prefix_len() > 0)
+}
+
 /// Who answers for a gateway: of an anycast one every member; otherwise the active one and, since
 /// both switches of an MLAG pair forward for a virtual address, its MLAG peers that are members.
-fn standing_in(
-    inventory: &Inventory,
-    protocol: &str,
-    members: Vec<DeviceIndex>,
-    active: Option<DeviceIndex>,
-) -> Vec<DeviceIndex> {
+fn standing_in(inventory: &Inventory, declared: &Declared) -> Vec<DeviceIndex> {
     let works = |device: &DeviceIndex| inventory.devices[device.index()].up;
-    let active = active.filter(|active| protocol != "anycast" && works(active));
+    let active = declared.active.filter(|active| !declared.anycast && works(active));
     let mut devices = match active {
         Some(active) => {
             let peers = inventory.mlag_peers.get(&active).map_or(&[][..], Vec::as_slice);
             let mut devices: Vec<_> =
-                peers.iter().copied().filter(|peer| members.contains(peer)).collect();
+                peers.iter().copied().filter(|peer| declared.members.contains(peer)).collect();
             devices.push(active);
             devices
         }
-        None => members,
+        None => declared.members.clone(),
     };
     devices.retain(works);
     devices.sort_unstable();

@@ -35,6 +35,8 @@ pub(crate) struct Sightings {
     pub(crate) tunnels: FxHashMap<(DeviceIndex, u16, Mac), IpAddr>,
     /// The newest of [`Sightings::tunnels`], whoever says so.
     vtep_of: FxHashMap<Mac, (Timestamp, IpAddr)>,
+    /// Ports that some MAC was learnt on.
+    pub(crate) ports: FxHashSet<PortIndex>,
     /// Devices that have a MAC table.
     pub(crate) switches: FxHashSet<DeviceIndex>,
 }
@@ -74,6 +76,7 @@ impl Sightings {
                 continue;
             };
             let port = inventory.logical(port);
+            self.ports.insert(port);
             self.by_mac.entry(mac).or_default().push(Sighting {
                 device,
                 port,

@@ -9,23 +9,38 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::index::{DeviceIndex, LinkIndex, PortIndex, VlanIndex};
 use crate::inventory::{Inventory, Role};
 use crate::read::Reader;
+use crate::shared::SharedVec;
 use crate::vlan::{VlanSet, Vlans, carried};
 
-/// One cable or bundle between two switches.
-#[derive(Debug)]
+/// One cable or bundle between two switches, whether it works or not.
+#[derive(Debug, Clone)]
 pub(crate) struct Edge {
     /// Ends: device and logical port.
     pub(crate) ends: [(DeviceIndex, PortIndex); 2],
     /// Whether an end hands frames on to other ports.
     bridges: [bool; 2],
-    /// Working cables with the port at either end.
+    /// Working cables with the port at either end; none when the bundle does not work.
     pub(crate) cables: Vec<(LinkIndex, [PortIndex; 2])>,
+    known: Vec<(LinkIndex, [PortIndex; 2])>,
     /// What both ends carry.
-    vlans: VlanSet,
+    pub(crate) vlans: VlanSet,
     cost: u32,
 }
 
 impl Edge {
+    /// Whether nothing but the cables that work differs.
+    pub(crate) fn is_alike(&self, other: &Edge) -> bool {
+        let of = |edge: &Edge| (edge.ends, edge.bridges, edge.vlans.clone(), edge.cost);
+        of(self) == of(other)
+    }
+
+    /// Takes in which of its cables and bundles work.
+    fn refresh(&mut self, inventory: &Inventory) {
+        let works = self.ends.iter().all(|(_, port)| inventory.port_works(*port));
+        let working = |(link, _): &&(LinkIndex, _)| works && inventory.links[link.index()].up;
+        self.cables = self.known.iter().filter(working).copied().collect();
+    }
+
     /// Which end is at the device.
     fn side(&self, device: DeviceIndex) -> usize {
         usize::from(self.ends[0].0 != device)
@@ -57,14 +72,18 @@ type Field = Arc<Vec<u32>>;
 /// Of one VLAN, by goal.
 type Fields = FxHashMap<Box<[DeviceIndex]>, Field>;
 
+/// A port that does not forward: in one VLAN, or in all (`None`).
+pub(crate) type Blocked = FxHashSet<(PortIndex, Option<VlanIndex>)>;
+
 /// The switches' graph.
 #[derive(Debug)]
 pub(crate) struct Switching {
-    pub(crate) edges: Vec<Edge>,
-    edges_of: Vec<Vec<u32>>,
-    /// Logical ports that do not forward: in one VLAN, or in all (`None`).
-    blocked: FxHashSet<(PortIndex, Option<VlanIndex>)>,
-    fields: Mutex<FxHashMap<VlanIndex, Fields>>,
+    pub(crate) edges: SharedVec<Edge>,
+    edges_of: Arc<Vec<Vec<u32>>>,
+    edge_of_link: Arc<FxHashMap<LinkIndex, u32>>,
+    /// Logical ports that do not forward.
+    pub(crate) blocked: Arc<Blocked>,
+    fields: Mutex<FxHashMap<VlanIndex, Arc<Fields>>>,
 }
 
 const COST: u32 = 2;
@@ -82,25 +101,59 @@ impl Switching {
         routed: &FxHashMap<PortIndex, Vec<u16>>,
     ) -> Switching {
         let blocked = read_blocked(reader, inventory, vlans);
-        let mut switching = Switching {
+        let mut builder = Builder {
+            inventory,
+            vlans,
+            routed,
+            by_ends: FxHashMap::default(),
+            edge_of_link: FxHashMap::default(),
             edges: Vec::new(),
             edges_of: vec![Vec::new(); inventory.devices.len()],
-            blocked,
-            fields: Mutex::default(),
         };
-        let mut by_ends: FxHashMap<[PortIndex; 2], u32> = FxHashMap::default();
         for (index, link) in inventory.links.iter().enumerate() {
-            let Some(b) = link.b.filter(|_| link.up) else { continue };
-            switching.add(
-                inventory,
-                vlans,
-                routed,
-                &mut by_ends,
-                LinkIndex::from(index),
-                [link.a, b],
-            );
+            if let Some(b) = link.b {
+                builder.add(LinkIndex::from(index), [link.a, b]);
+            }
         }
-        switching
+        let (edges_of, edge_of_link) = (builder.edges_of, builder.edge_of_link);
+        let refreshed = builder.edges.into_iter().map(|mut edge| {
+            edge.refresh(inventory);
+            edge
+        });
+        Switching {
+            edges: refreshed.collect(),
+            edges_of: Arc::new(edges_of),
+            edge_of_link: Arc::new(edge_of_link),
+            blocked: Arc::new(blocked),
+            fields: Mutex::default(),
+        }
+    }
+
+    /// The edges that cables belong to.
+    pub(crate) fn edges_of_links(&self, links: &[LinkIndex]) -> Vec<u32> {
+        let mut edges: Vec<u32> =
+            links.iter().filter_map(|link| self.edge_of_link.get(link)).copied().collect();
+        edges.sort_unstable();
+        edges.dedup();
+        edges
+    }
+
+    /// As it is once some cables and ports work or do not. Distances in VLANs that none of the edges
+    /// carries are kept.
+    pub(crate) fn refreshed(&self, inventory: &Inventory, edges: &[u32]) -> Switching {
+        let mut refreshed = self.edges.clone();
+        edges.iter().for_each(|edge| refreshed[*edge as usize].refresh(inventory));
+        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        fields.retain(|vlan, _| {
+            !edges.iter().any(|edge| self.edges[*edge as usize].vlans.holds(*vlan))
+        });
+        Switching {
+            edges: refreshed,
+            edges_of: Arc::clone(&self.edges_of),
+            edge_of_link: Arc::clone(&self.edge_of_link),
+            blocked: Arc::clone(&self.blocked),
+            fields: Mutex::new(fields),
+        }
     }
 
     /// How to go on from a device towards the nearest of `goal` (sorted). `None`: no way.
@@ -149,7 +202,8 @@ impl Switching {
     }
 
     fn carries(&self, edge: &Edge, vlan: VlanIndex) -> bool {
-        edge.vlans.holds(vlan)
+        !edge.cables.is_empty()
+            && edge.vlans.holds(vlan)
             && (self.blocked.is_empty()
                 || edge.ends.iter().all(|(_, port)| {
                     !self.blocked.contains(&(*port, Some(vlan)))
@@ -166,7 +220,7 @@ impl Switching {
         let mut fields = known();
         let of_vlan = fields.entry(vlan).or_default();
         if of_vlan.len() < FIELDS_MAX {
-            of_vlan.insert(goal.into(), Arc::clone(&field));
+            Arc::make_mut(of_vlan).insert(goal.into(), Arc::clone(&field));
         }
         field
     }
@@ -200,58 +254,57 @@ impl Switching {
         }
         distances
     }
+}
 
-    fn add(
-        &mut self,
-        inventory: &Inventory,
-        vlans: &Vlans,
-        routed: &FxHashMap<PortIndex, Vec<u16>>,
-        by_ends: &mut FxHashMap<[PortIndex; 2], u32>,
-        link: LinkIndex,
-        cable: [PortIndex; 2],
-    ) {
+struct Builder<'a> {
+    inventory: &'a Inventory,
+    vlans: &'a Vlans,
+    routed: &'a FxHashMap<PortIndex, Vec<u16>>,
+    by_ends: FxHashMap<[PortIndex; 2], u32>,
+    edge_of_link: FxHashMap<LinkIndex, u32>,
+    edges: Vec<Edge>,
+    edges_of: Vec<Vec<u32>>,
+}
+
+impl Builder<'_> {
+    fn add(&mut self, link: LinkIndex, cable: [PortIndex; 2]) {
+        let inventory = self.inventory;
         let device = |port: PortIndex| inventory.ports[port.index()].device;
         if cable.iter().any(|port| inventory.role(device(*port)) == Role::Host) {
             return;
         }
         let ports = cable.map(|port| inventory.logical(port));
-        if !ports.iter().all(|port| inventory.port_works(*port)) {
+        let known = (self.by_ends.get(&ports).map(|edge| (*edge, cable)))
+            .or_else(|| Some((*self.by_ends.get(&[ports[1], ports[0]])?, [cable[1], cable[0]])));
+        if let Some((edge, cable)) = known {
+            self.edges[edge as usize].known.push((link, cable));
+            self.edge_of_link.insert(link, edge);
             return;
         }
-        if let Some(edge) = by_ends.get(&ports) {
-            self.edges[*edge as usize].cables.push((link, cable));
-            return;
-        }
-        if let Some(edge) = by_ends.get(&[ports[1], ports[0]]) {
-            self.edges[*edge as usize].cables.push((link, [cable[1], cable[0]]));
-            return;
-        }
-        let vlans = carried(inventory, vlans, ports[0], routed)
-            .both(&carried(inventory, vlans, ports[1], routed));
+        let [a, b] = ports.map(|port| carried(inventory, self.vlans, port, self.routed));
+        let vlans = a.both(&b);
         if vlans.is_empty() {
             return;
         }
         let peer_link = ports.iter().any(|port| inventory.peer_link_ports.contains(port));
         let edge = self.edges.len() as u32;
-        by_ends.insert(ports, edge);
+        self.by_ends.insert(ports, edge);
+        self.edge_of_link.insert(link, edge);
         for port in ports {
             self.edges_of[device(port).index()].push(edge);
         }
         self.edges.push(Edge {
             ends: ports.map(|port| (device(port), port)),
-            bridges: ports.map(|port| !routed.contains_key(&port)),
-            cables: vec![(link, cable)],
+            bridges: ports.map(|port| !self.routed.contains_key(&port)),
+            cables: Vec::new(),
+            known: vec![(link, cable)],
             vlans,
             cost: if peer_link { PEER_LINK_COST } else { COST },
         });
     }
 }
 
-fn read_blocked(
-    reader: Reader<'_>,
-    inventory: &mut Inventory,
-    vlans: &Vlans,
-) -> FxHashSet<(PortIndex, Option<VlanIndex>)> {
+fn read_blocked(reader: Reader<'_>, inventory: &mut Inventory, vlans: &Vlans) -> Blocked {
     let mut blocked = FxHashSet::default();
     for row in reader.rows("network.stp_state", ["port", "vlan", "state"]) {
         if matches!(row.text(2), None | Some("forwarding")) {

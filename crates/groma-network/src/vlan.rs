@@ -11,7 +11,7 @@ use crate::problem::Problems;
 use crate::read::Reader;
 
 /// A VLAN of a layer-2 domain.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vlan {
     /// Its id on the wire.
     pub vid: u16,
@@ -22,7 +22,7 @@ pub struct Vlan {
 }
 
 /// All VLANs, and which domain each device is in.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Vlans {
     pub(crate) list: Vec<Vlan>,
     by_number: FxHashMap<(u32, u16), VlanIndex>,
@@ -212,6 +212,10 @@ pub(crate) enum VlanSet {
 
 impl VlanSet {
     pub(crate) const NONE: VlanSet = VlanSet::Some(Vec::new());
+
+    pub(crate) fn one(root: VlanIndex) -> VlanSet {
+        VlanSet::of(std::iter::once(root))
+    }
 
     fn of(vlans: impl Iterator<Item = VlanIndex>) -> VlanSet {
         let mut bits = Vec::new();

@@ -81,7 +81,7 @@ impl Walk<'_> {
     pub(super) fn depart_by_table(&mut self, device: DeviceIndex, port: PortIndex) -> Vec<Exit> {
         let (inventory, routing) = (self.world.inventory, self.world.routing);
         let vrf = inventory.ports[port.index()].vrf;
-        let Some(route) = routing.route(device, vrf, self.target_ip()) else {
+        let Some(route) = routing.route(inventory, device, vrf, self.target_ip()) else {
             return vec![self.failed(1.0, Failure::NoRoute)];
         };
         if route.drop || route.hops.is_empty() {
@@ -89,14 +89,14 @@ impl Walk<'_> {
         }
         let fraction = 1.0 / route.hops.len() as f64;
         let mut exits = Vec::new();
-        for hop in &route.hops {
+        for hop in route.hops.iter() {
             let leaves_elsewhere =
                 hop.port.is_some_and(|out| inventory.base(out) != inventory.base(port));
             if leaves_elsewhere {
                 exits.push(self.failed(fraction, Failure::NoNextHop));
                 continue;
             }
-            let protocol = Arc::clone(&route.protocol);
+            let protocol = Arc::clone(route.protocol);
             match hop.ip {
                 None => {
                     let l2 = Arc::clone(&self.world.words.l2);

@@ -26,7 +26,7 @@ impl Walk<'_> {
         if what == What::Packet && self.arrives_on(at, vrf, exits) {
             return;
         }
-        let Some(route) = self.world.routing.route(at.device, vrf, ip) else {
+        let Some(route) = self.world.routing.route(self.world.inventory, at.device, vrf, ip) else {
             let leaves = self.is_outside()
                 && what == What::Packet
                 && self.world.inventory.role(at.device) == Role::Exit;
@@ -46,8 +46,8 @@ impl Walk<'_> {
             return;
         }
         let share = at.share(1.0 / route.hops.len() as f64);
-        for hop in &route.hops {
-            self.forward(share, vrf, *hop, &route.protocol, what, exits);
+        for hop in route.hops.iter() {
+            self.forward(share, vrf, *hop, route.protocol, what, exits);
         }
     }
 
@@ -107,12 +107,12 @@ impl Walk<'_> {
         what: What,
         exits: &mut Vec<Exit>,
     ) {
-        let routing = self.world.routing;
+        let (inventory, routing) = (self.world.inventory, self.world.routing);
         let Some(ip) = hop.ip else {
             exits.push(self.failed(at.fraction, Failure::NoNextHop));
             return;
         };
-        let again = routing.route(at.device, vrf, ip).filter(|route| {
+        let again = routing.route(inventory, at.device, vrf, ip).filter(|route| {
             !route.drop
                 && route.hops.iter().any(|next| next.port.is_some())
                 && at.depth < DECISIONS_MAX
@@ -121,9 +121,9 @@ impl Walk<'_> {
         match again {
             Some(route) if !is_vtep || route.protocol.as_ref() == "connected" => {
                 let share = at.share(1.0 / route.hops.len() as f64);
-                for next in &route.hops {
+                for next in route.hops.iter() {
                     let next = NextHop { ip: next.ip.or(Some(ip)), ..*next };
-                    self.forward(share, vrf, next, &route.protocol, what, exits);
+                    self.forward(share, vrf, next, route.protocol, what, exits);
                 }
             }
             _ if is_vtep => self.tunnel(at, 0, ip, Inner::Route { vrf }, exits),
@@ -197,6 +197,8 @@ impl Walk<'_> {
                 owner.device != at.device && owner.of != PortType::Management
             })
             .collect();
+        // Only where no cable is known, not where one is cut.
+        let uncabled = inventory.known_cables(port).next().is_none() && inventory.port_works(port);
         let owner_on = |device: DeviceIndex| {
             owners
                 .iter()
@@ -227,9 +229,10 @@ impl Walk<'_> {
                 list.into_iter().map(|(link, near, far)| (Some(link), Some(near), Some(far)));
             self.leave(share, port, device, ingress, packet, cables.collect(), exits);
         }
-        if exits.len() == before {
-            let share = at.share(1.0 / owners.len().max(1) as f64);
-            for owner in &owners {
+        if exits.len() == before && uncabled {
+            let answering = || owners.iter().filter(|owner| inventory.port_works(**owner));
+            let share = at.share(1.0 / answering().count().max(1) as f64);
+            for owner in answering() {
                 let packet = Some(self.routed_packet(*owner, what));
                 let device = inventory.ports[owner.index()].device;
                 let cables = vec![(None, Some(inventory.base(port)), Some(inventory.base(*owner)))];

@@ -10,9 +10,9 @@
 //! (see `KINDS`); any other word is the full name of a kind. A reference is made from the key where
 //! it is plain: the device of `leaf01:e1`, the ends of a cable, the port of `leaf01:e1|10.0.0.1`.
 
-use groma_model::{Interval, Observation, Raw, Schema, Timestamp, Version};
+use groma_model::{EntityRef, Interval, Observation, Raw, Schema, Timestamp, Version};
 use groma_network::{Network, classify};
-use groma_store::{Snapshot, identify};
+use groma_store::{Change, Snapshot, identify};
 
 const KINDS: [(&str, &str); 18] = [
     ("device", "physical.device"),
@@ -54,6 +54,29 @@ pub(crate) fn snapshot(world: &str) -> Snapshot {
     let (changes, problems) = identify(empty.schema(), &"test".into(), &observations, Timestamp(1));
     assert_eq!(problems, []);
     empty.apply(&changes, Version(1))
+}
+
+/// The world after more lines; `remove kind key` takes an entity away.
+pub(crate) fn changed(before: &Snapshot, lines: &str, version: u64) -> Snapshot {
+    let (mut after, schema) = (before.clone(), before.schema());
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let changes = match line.strip_prefix("remove ") {
+            Some(gone) => {
+                let (kind, key) = gone.split_once(' ').unwrap();
+                let entity = EntityRef { kind: schema.id(kind), key: key.into() };
+                vec![Change::Remove { entity }]
+            }
+            None => {
+                let seen = [observation(line)];
+                let heard_at = Timestamp(version as i64);
+                let (changes, problems) = identify(schema, &"test".into(), &seen, heard_at);
+                assert_eq!(problems, []);
+                changes
+            }
+        };
+        after = after.apply(&changes, Version(version));
+    }
+    after
 }
 
 fn observation(line: &str) -> Observation {
