@@ -309,10 +309,12 @@ impl Database {
         }
     }
 
-    /// It was merged into its template, which it has followed to there.
-    pub(crate) fn give_up_shared(&mut self) {
+    /// It was merged into its template, which it has followed to there: nothing is its own any more.
+    pub(crate) fn give_up_own(&mut self) {
         if let Some(tracking) = &mut self.tracking {
-            Arc::make_mut(tracking).overlay.give_up_shared(&self.snapshot);
+            let template = tracking.overlay.template().clone();
+            Arc::make_mut(tracking).overlay = Overlay::new(&template);
+            self.snapshot = template;
         }
     }
 

@@ -155,7 +155,8 @@ impl Databases {
             && from.template_id() == Some(id)
             && let Some(held) = self.by_name.get_mut(from.name())
         {
-            held.catch_up().give_up_shared();
+            held.catch_up().give_up_own();
+            self.tell_followers(from.name());
         }
         Ok(())
     }

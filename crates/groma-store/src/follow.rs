@@ -89,35 +89,24 @@ impl Overlay {
     /// Cost: O(what changed in the template), at most O(what is the fork's own).
     pub(crate) fn follow(&mut self, fork: &Snapshot, template: &Snapshot) -> Snapshot {
         let then = std::mem::replace(&mut self.template, template.clone());
-        let mut kinds = template.trees().to_vec();
+        let mut trees = template.trees().to_vec();
         for (id, own) in &mut self.kinds {
             let index = usize::from(id.0);
-            let (Some(now), Some(fork)) = (kinds.get_mut(index), fork.tree(*id)) else {
+            let (Some(now), Some(fork)) = (trees.get_mut(index), fork.tree(*id)) else {
                 continue;
             };
             let empty = EntityTree::default();
             let then = then.tree(*id).unwrap_or(&empty);
             *now = own.follow(fork, then, now);
         }
-        let more: i64 = self.kinds.values().map(|kind| kind.facts_more).sum();
         let version = fork.version().max(template.version());
-        let facts = template.fact_count().saturating_add_signed(more);
-        template.with_trees(kinds, facts, version)
+        template.with_trees(trees, self.fact_count(), version)
     }
 
-    /// Gives up what the template now says too; what it does not is the fork's own against the
-    /// template as it is now. Cost: O(what is the fork's own).
-    pub(crate) fn give_up_shared(&mut self, fork: &Snapshot) {
-        for (id, kind) in &mut self.kinds {
-            let OwnKind { own, .. } = kind;
-            let kept = own.iter().filter_map(|(key, own)| {
-                let ours = fork.get(*id, key);
-                let theirs = self.template.get(*id, key);
-                own.against(ours, theirs).map(|own| (Arc::clone(key), own))
-            });
-            *own = kept.collect();
-        }
-        self.kinds.retain(|_, kind| !kind.own.is_empty());
+    /// Facts of the fork, when it has followed the template.
+    fn fact_count(&self) -> u64 {
+        let more = self.kinds.values().map(|kind| kind.facts_more).sum();
+        self.template.fact_count().saturating_add_signed(more)
     }
 
     /// What the fork has changed, as a three-way merge into its template wants it: each entity as it
@@ -222,22 +211,6 @@ impl Own {
         }
         debug_assert_eq!(base.id(), ours.id());
         Some(base)
-    }
-
-    /// What is left of it once the template has `theirs`.
-    fn against(&self, ours: Option<&Arc<Entity>>, theirs: Option<&Arc<Entity>>) -> Option<Own> {
-        if self.whole || theirs.is_none() {
-            let differs = ours != theirs;
-            return differs.then(|| Own { before: theirs.cloned(), ..self.clone() });
-        }
-        let differs = |attribute: &AttributeIndex| {
-            facts(ours.map(|e| &**e), *attribute) != facts(theirs.map(|e| &**e), *attribute)
-        };
-        let cells: BTreeMap<_, _> = (self.cells.keys())
-            .filter(|attribute| differs(attribute))
-            .map(|attribute| (*attribute, theirs.cloned()))
-            .collect();
-        (!cells.is_empty()).then(|| Own { before: theirs.cloned(), whole: false, cells })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use groma_model::{Problem, Timestamp, Version};
 use groma_store::{
-    Change, Commit, Fork, ForkMode, LIVE, Segment, Snapshot, World, changes_between,
+    Change, Commit, Decisions, Fork, ForkMode, LIVE, Merge, Segment, Side, Snapshot, World,
+    changes_between,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,6 +21,7 @@ pub(crate) enum Act {
     Commit(String, Vec<Change>, usize),
     Segments(String),
     Fork(String, String, ForkMode),
+    Merge(String, String, Option<Side>),
     Drop(String),
 }
 
@@ -33,6 +35,9 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         4 => (name(), changes(6), 0..3_usize).prop_map(|(name, changes, problems)| Act::Commit(name, changes, problems)),
         1 => name().prop_map(Act::Segments),
         2 => (name(), name(), mode).prop_map(|(name, template, mode)| Act::Fork(name, template, mode)),
+        2 => (name(), name(), any::<bool>()).prop_map(|(from, into, theirs)| {
+            Act::Merge(from, into, theirs.then_some(Side::Theirs))
+        }),
         1 => name().prop_map(Act::Drop),
     ]
 }
@@ -55,6 +60,13 @@ pub(crate) fn act_on(world: &mut World, act: &Act, at: Timestamp) {
         }
         Act::Fork(name, template, mode) => {
             world.make_fork(Fork { mode: *mode, ..Fork::new(&**name, &**template, at) })
+        }
+        Act::Merge(from, into, otherwise) => {
+            let decisions = Decisions { otherwise: *otherwise, ..Decisions::default() };
+            let planned = world
+                .database(from)
+                .and_then(|from| Ok(Merge::plan(from, world.database(into)?, &decisions)));
+            planned.and_then(|merge| world.merge(merge, source, at).map(|_| ()))
         }
         Act::Drop(name) => world.drop_database(name),
     };

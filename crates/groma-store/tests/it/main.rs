@@ -4,6 +4,7 @@
 
 mod check;
 mod faulty;
+mod forks;
 mod laws;
 mod made;
 mod past;
