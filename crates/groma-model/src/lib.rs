@@ -7,7 +7,11 @@
 mod alias;
 mod fact;
 mod kind;
+mod nearest;
 mod observation;
+mod renames;
+mod rule;
+mod schema;
 mod time;
 mod trust;
 mod units;
@@ -15,11 +19,16 @@ mod value;
 
 pub use alias::AliasKind;
 pub use fact::{Fact, Source, Version};
-pub use kind::{
-    Attribute, AttributeIndex, EntityRef, Kind, KindId, Schema, SchemaError, ValueType,
-};
+pub use kind::{Attribute, AttributeIndex, EntityRef, Kind, KindId, Origin, ValueType};
+pub use nearest::nearest;
 pub use observation::{Decoded, Observation, Problem, Raw};
+pub use renames::Renames;
+pub use rule::{Bounds, Demand, Rule};
+pub use schema::{
+    ATTRIBUTES_MAX, DifferenceKind, KINDS_MAX, RESERVED_LAYERS, SCHEMA_BYTES_MAX, Schema,
+    SchemaDifference, SchemaError, SchemaText, differences, join_texts, split_texts,
+};
 pub use time::{Interval, Timestamp, TimestampError};
 pub use trust::{RANK_DEFAULT, SOURCE_RULES_MAX, Says, SourceRule, Trust};
-pub use units::{format_bytes, format_count};
+pub use units::{UNITS, format_bytes, format_count};
 pub use value::{Value, ValueError};

@@ -258,19 +258,19 @@ mod tests {
         for (text, wanted) in [
             (
                 "name = \"a\"\nsays = \"maybe\"",
-                "schema site.toml, source a: says = \"maybe\" is neither observed nor desired",
+                "site.toml:11: source a: says = \"maybe\" is neither observed nor desired",
             ),
             (
                 "name = \"a\"\nfresh_for = \"soon\"",
-                "schema site.toml, source a: fresh_for = \"soon\" is not like 30s, 10m, 1h, 2d",
+                "site.toml:11: source a: fresh_for = \"soon\" is not like 30s, 10m, 1h, 2d",
             ),
             (
                 "name = \"a\"\nranks = { \"physical.device.roof\" = 1 }",
-                "schema site.toml, source a: \"physical.device.roof\" in ranks is no layer.noun.attribute of the schema",
+                "site.toml:11: source a: \"physical.device.roof\" in ranks is no layer.noun.attribute of the schema",
             ),
             (
                 "name = \" \"",
-                "schema site.toml, source  : a source needs a name, or a part of it with *",
+                "site.toml:11: source  : a source needs a name, or a part of it with *",
             ),
         ] {
             assert_eq!(read(&format!("[[source]]\n{text}")).unwrap_err(), wanted);

@@ -1,4 +1,48 @@
-//! How quantities are written for people.
+//! Known units, and how quantities are written for people.
+
+/// Units that an attribute may have; a site's schema file adds its own. Name and meaning.
+pub const UNITS: [(&str, &str); 40] = [
+    ("%", "hundredths"),
+    ("ratio", "a part of one"),
+    ("count", "a number of things"),
+    ("bytes", "octets"),
+    ("KiB", "1,024 bytes"),
+    ("MiB", "1,048,576 bytes"),
+    ("GiB", "1,073,741,824 bytes"),
+    ("kB", "1,000 bytes"),
+    ("MB", "1,000,000 bytes"),
+    ("GB", "1,000,000,000 bytes"),
+    ("TB", "1,000,000,000,000 bytes"),
+    ("bit/s", "bits per second"),
+    ("kbit/s", "1,000 bits per second"),
+    ("Mbit/s", "1,000,000 bits per second"),
+    ("Gbit/s", "1,000,000,000 bits per second"),
+    ("bytes/s", "octets per second"),
+    ("packets/s", "packets per second"),
+    ("ns", "nanoseconds"),
+    ("us", "microseconds"),
+    ("ms", "milliseconds"),
+    ("s", "seconds"),
+    ("min", "minutes"),
+    ("h", "hours"),
+    ("d", "days"),
+    ("Hz", "per second"),
+    ("GHz", "1,000,000,000 per second"),
+    ("V", "volts"),
+    ("A", "amperes"),
+    ("W", "watts"),
+    ("kW", "1,000 watts"),
+    ("kWh", "kilowatt hours"),
+    ("VA", "volt-amperes"),
+    ("kVA", "1,000 volt-amperes"),
+    ("°C", "degrees Celsius"),
+    ("mm", "millimetres"),
+    ("m", "metres"),
+    ("kg", "kilograms"),
+    ("l/s", "litres per second"),
+    ("U", "rack units"),
+    ("dBm", "decibels over a milliwatt"),
+];
 
 /// `10.31 TB`, `430 GB`, `512 B`: decimal units, three significant digits.
 pub fn format_bytes(bytes: f64) -> String {

@@ -90,6 +90,76 @@ impl Value {
         })
     }
 
+    /// The value as `attribute` holds it, read again if it was made for another type.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn refit(self, attribute: &Attribute, schema: &Schema) -> Result<Value, ValueError> {
+        let misfit = |given: String| ValueError {
+            attribute: attribute.name.to_string(),
+            given,
+            wanted: wanted(&attribute.of, schema),
+        };
+        let key = |target: &EntityRef| Arc::clone(&target.key);
+        Ok(match (&attribute.of, self) {
+            (ValueType::Enum(words), Value::Text(text)) => {
+                let word = words.iter().find(|word| **word == text);
+                Value::Text(Arc::clone(word.ok_or_else(|| misfit(format!("\"{text}\"")))?))
+            }
+            (ValueType::Text, value @ Value::Text(_))
+            | (ValueType::Integer, value @ Value::Integer(_))
+            | (ValueType::Float, value @ Value::Float(_))
+            | (ValueType::Boolean, value @ Value::Boolean(_))
+            | (ValueType::Timestamp, value @ Value::Timestamp(_))
+            | (ValueType::Texts, value @ Value::Texts(_))
+            | (ValueType::Integers, value @ Value::Integers(_)) => value,
+            (ValueType::Reference(kinds), Value::Reference(target))
+                if kinds.contains(&target.kind) =>
+            {
+                Value::Reference(target)
+            }
+            (ValueType::References(kinds), Value::References(targets))
+                if targets.iter().all(|target| kinds.contains(&target.kind)) =>
+            {
+                Value::References(targets)
+            }
+            (ValueType::References(kinds), Value::Reference(target))
+                if kinds.contains(&target.kind) =>
+            {
+                Value::References(Arc::new([target]))
+            }
+            (ValueType::Text, Value::Reference(target)) => Value::Text(key(&target)),
+            (ValueType::Texts, Value::References(targets)) => {
+                Value::Texts(targets.iter().map(key).collect())
+            }
+            (_, value @ (Value::Reference(_) | Value::References(_))) => {
+                return Err(misfit(value.print(&attribute.of, schema)));
+            }
+            (_, value) => {
+                let raw = value.raw(matches!(attribute.of, ValueType::Text));
+                let read = Value::read(&raw, attribute, schema)?;
+                read.ok_or_else(|| misfit(raw.shown()))?
+            }
+        })
+    }
+
+    /// As a source would say it; a list as one text if that is wanted. Of no reference.
+    fn raw(self, list_as_text: bool) -> Raw {
+        match self {
+            Value::Text(text) => Raw::Text(text.to_string()),
+            Value::Integer(number) => Raw::Integer(number),
+            Value::Float(number) => Raw::Float(number),
+            Value::Boolean(truth) => Raw::Boolean(truth),
+            Value::Timestamp(time) => Raw::Text(time.to_string()),
+            Value::Texts(texts) if list_as_text => Raw::Text(texts.join(",")),
+            Value::Texts(texts) => {
+                Raw::List(texts.iter().map(|text| Raw::Text(text.to_string())).collect())
+            }
+            Value::Integers(numbers) => Raw::Text(print_ranges(&numbers)),
+            Value::Reference(_) | Value::References(_) => Raw::Absent,
+        }
+    }
+
     /// The text of a [`Value::Text`].
     pub fn as_text(&self) -> Option<&str> {
         if let Value::Text(text) = self { Some(text) } else { None }
@@ -163,7 +233,7 @@ pub(crate) fn print_reference(target: &EntityRef, of: &ValueType, schema: &Schem
 fn read_reference(text: &str, kinds: &[KindId], schema: &Schema) -> Option<EntityRef> {
     let named = |kind: &&KindId| {
         let kind = schema.kind(**kind);
-        text.strip_prefix(kind.noun())
+        text.strip_prefix(kind.short_name())
             .or_else(|| text.strip_prefix(&*kind.name))
             .and_then(|rest| rest.strip_prefix('/'))
     };
@@ -206,7 +276,7 @@ fn print_ranges(numbers: &[i64]) -> String {
 
 fn wanted(of: &ValueType, schema: &Schema) -> String {
     let names = |kinds: &[KindId]| {
-        kinds.iter().map(|kind| schema.kind(*kind).noun()).collect::<Vec<_>>().join("/… or ")
+        kinds.iter().map(|kind| schema.kind(*kind).short_name()).collect::<Vec<_>>().join("/… or ")
     };
     match of {
         ValueType::Text => "a text".into(),
