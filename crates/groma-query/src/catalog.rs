@@ -1,7 +1,7 @@
 //! Databases, schemas and tables as the SQL engine sees them, pinned for one statement.
 //!
 //! The first time that a statement names a database, its view is pinned; every later mention
-//! sees the same version. `pg_catalog` stands in the session's own database.
+//! sees the same version.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,28 +14,21 @@ use datafusion::error::{DataFusionError, Result};
 use groma_model::Kind;
 
 use crate::kind_table::KindTable;
+use crate::pg::{self, PgSchema};
 use crate::settings::Accounting;
 use crate::table::{RowsTable, Table};
 use crate::{Engine, QueryError, View, messages, tables};
-
-/// Name of the schema that holds PostgreSQL's own tables.
-pub(crate) const PG_CATALOG: &str = "pg_catalog";
 
 /// The databases that one statement has named so far, each at one version.
 pub(crate) struct Databases {
     engine: Engine,
     pinned: Mutex<HashMap<String, Arc<View>>>,
-    pg_catalog: Arc<dyn SchemaProvider>,
     accounting: Accounting,
 }
 
 impl Databases {
-    pub(crate) fn new(
-        engine: Engine,
-        pg_catalog: Arc<dyn SchemaProvider>,
-        accounting: Accounting,
-    ) -> Databases {
-        Databases { engine, pinned: Mutex::default(), pg_catalog, accounting }
+    pub(crate) fn new(engine: Engine, accounting: Accounting) -> Databases {
+        Databases { engine, pinned: Mutex::default(), accounting }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -75,14 +68,13 @@ impl CatalogProviderList for Databases {
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
         let view = self.view(name).ok()?;
-        Some(Arc::new(Database { view, pg_catalog: Arc::clone(&self.pg_catalog) }))
+        Some(Arc::new(Database { view }))
     }
 }
 
 #[derive(Debug)]
 struct Database {
     view: Arc<View>,
-    pg_catalog: Arc<dyn SchemaProvider>,
 }
 
 impl CatalogProvider for Database {
@@ -91,8 +83,8 @@ impl CatalogProvider for Database {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        if name == PG_CATALOG {
-            return Some(Arc::clone(&self.pg_catalog));
+        if let Some(schema) = PgSchema::find(&self.view, name) {
+            return Some(Arc::new(schema));
         }
         let layer = Layer { view: Arc::clone(&self.view), name: name.to_owned() };
         schema_names(&self.view).iter().any(|known| known == name).then(|| Arc::new(layer) as _)
@@ -103,7 +95,7 @@ impl CatalogProvider for Database {
 pub(crate) fn schema_names(view: &View) -> Vec<String> {
     let layers = view.snapshot().schema().kinds().iter().map(|kind| kind.layer().to_owned());
     let derived = tables::ALL.iter().map(|table| table.schema.to_owned());
-    let others = ["public".to_owned(), messages::SCHEMA.to_owned(), PG_CATALOG.to_owned()];
+    let others = ["public", messages::SCHEMA].into_iter().chain(pg::SCHEMAS).map(str::to_owned);
     layers
         .chain(derived)
         .chain(others)

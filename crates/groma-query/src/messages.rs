@@ -75,6 +75,15 @@ fn records(view: &View) -> Result<Arc<dyn TableProvider>> {
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
+/// What a column of the files is in the table.
+pub(crate) fn column_type(field: &Field) -> DataType {
+    match field.data_type() {
+        DataType::Dictionary(..) | DataType::UInt64 => DataType::Utf8,
+        DataType::UInt32 => DataType::Int64,
+        other => other.clone(),
+    }
+}
+
 /// Names are dictionary-coded in the files, which not every client understands.
 fn plain_names(schema: &Schema) -> SchemaRef {
     let plain = |field: &Arc<Field>| match field.data_type() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider};
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::common::ParamValues;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
@@ -61,6 +61,9 @@ impl Prepared {
     }
 }
 
+/// Types of parameters by number; a parameter that the plan does not need is not there.
+type ParameterTypes = BTreeMap<usize, Option<DataType>>;
+
 /// One connection inside one database. Statements of a session run one after the other, each on
 /// one version of every database that it names.
 pub struct Session {
@@ -68,7 +71,6 @@ pub struct Session {
     database: String,
     user: String,
     base: SessionState,
-    pg_catalog: Arc<dyn SchemaProvider>,
     settings: Mutex<Settings>,
 }
 
@@ -76,7 +78,7 @@ impl Session {
     pub(crate) fn new(engine: Engine, database: &str, user: &str) -> Result<Session, QueryError> {
         let config = SessionConfig::new()
             .with_default_catalog_and_schema(database, "public")
-            .with_information_schema(true)
+            .with_information_schema(false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
         let mut builder = SessionStateBuilder::new()
@@ -89,14 +91,13 @@ impl Session {
         let context = SessionContext::new_with_state(builder.build());
         let placeholder: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
         context.register_catalog(database, placeholder);
-        let pg_catalog = pg::install(&context, &engine, database)?;
+        pg::install(&context, &engine, database)?;
         functions::register(&context);
         Ok(Session {
             engine,
             database: database.to_owned(),
             user: user.to_owned(),
             base: context.state(),
-            pg_catalog,
             settings: Mutex::default(),
         })
     }
@@ -130,10 +131,13 @@ impl Session {
                 "one statement can be prepared at a time",
             ));
         };
-        let (parameter_types, schema) = match &statement {
+        let (types, schema) = match &statement {
             Statement::Sql(ast) => self.describe(ast).await?,
-            _ => (Vec::new(), None),
+            _ => (BTreeMap::new(), None),
         };
+        let count = statement::parameter_count(sql);
+        let parameter_types =
+            (1..=count).map(|number| types.get(&number).cloned().flatten()).collect();
         Ok(Prepared { statement, parameter_types, schema })
     }
 
@@ -146,27 +150,22 @@ impl Session {
         self.run_statement(prepared.statement.clone(), Some(parameters)).await
     }
 
-    async fn describe(
-        &self,
-        ast: &Ast,
-    ) -> Result<(Vec<Option<DataType>>, Option<SchemaRef>), QueryError> {
+    async fn describe(&self, ast: &Ast) -> Result<(ParameterTypes, Option<SchemaRef>), QueryError> {
         let scope = self.scope();
         let (plan, rows) = match ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
                 (scope.plan(Write::read(ast)?.select()?).await?, false)
             }
             _ if self.settings().answers(ast) => {
-                return Ok((Vec::new(), Settings::shown_schema(ast)));
+                return Ok((BTreeMap::new(), Settings::shown_schema(ast)));
             }
             _ => (scope.plan(ast.clone()).await?, true),
         };
-        let named: BTreeMap<_, _> = plan.get_parameter_types()?.into_iter().collect();
-        let mut types: Vec<(usize, Option<DataType>)> = (named.into_iter())
+        let types = (plan.get_parameter_types()?.into_iter())
             .filter_map(|(name, of)| Some((name.strip_prefix('$')?.parse().ok()?, of)))
             .collect();
-        types.sort_by_key(|(number, _)| *number);
         let schema = rows.then(|| Arc::clone(plan.schema().inner()));
-        Ok((types.into_iter().map(|(_, of)| of).collect(), schema))
+        Ok((types, schema))
     }
 
     async fn run_statement(
@@ -261,8 +260,7 @@ impl Session {
     /// A scope for one statement: every database that it names is pinned at one version.
     fn scope(&self) -> Scope {
         let accounting = self.settings().accounting();
-        let databases =
-            Arc::new(Databases::new(self.engine.clone(), Arc::clone(&self.pg_catalog), accounting));
+        let databases = Arc::new(Databases::new(self.engine.clone(), accounting));
         let config = self.base.config().clone().with_extension(Arc::clone(&databases));
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)

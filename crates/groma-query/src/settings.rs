@@ -25,7 +25,7 @@ const ACCOUNTING: &str = "groma.accounting";
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 
 /// Settings that clients ask for, with the answers that never change.
-const FIXED: [(&str, &str); 12] = [
+pub(crate) const FIXED: [(&str, &str); 12] = [
     ("server_version", "16.6"),
     ("server_version_num", "160006"),
     ("server_encoding", "UTF8"),
@@ -39,6 +39,12 @@ const FIXED: [(&str, &str); 12] = [
     ("integer_datetimes", "on"),
     ("search_path", "public"),
 ];
+
+/// What a setting that never changes is.
+pub(crate) fn fixed_setting(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    FIXED.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}
 
 /// The settings of one session.
 #[derive(Debug, Default)]
@@ -70,6 +76,8 @@ impl Settings {
                 | Statement::StartTransaction { .. }
                 | Statement::Commit { .. }
                 | Statement::Rollback { .. }
+                | Statement::Savepoint { .. }
+                | Statement::ReleaseSavepoint { .. }
                 | Statement::Discard { .. }
                 | Statement::Deallocate { .. }
         )
@@ -97,6 +105,8 @@ impl Settings {
             Statement::StartTransaction { .. } => "BEGIN",
             Statement::Commit { .. } => "COMMIT",
             Statement::Rollback { .. } => "ROLLBACK",
+            Statement::Savepoint { .. } => "SAVEPOINT",
+            Statement::ReleaseSavepoint { .. } => "RELEASE",
             Statement::Discard { .. } => {
                 self.set.clear();
                 "DISCARD ALL"
@@ -135,8 +145,7 @@ impl Settings {
     fn show(&self, ast: &Statement, words: &[String]) -> Result<Outcome, QueryError> {
         let name = words.join(" ");
         let dotted = words.join(".");
-        let fixed =
-            FIXED.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let fixed = fixed_setting(&name).map(str::to_owned);
         let own = || match dotted.as_str() {
             ACCOUNTING => Some("hop-bytes".to_owned()),
             STATEMENT_TIMEOUT => Some("0".to_owned()),

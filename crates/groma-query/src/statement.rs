@@ -5,13 +5,15 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
-use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use groma_store::ForkMode;
 
-use crate::QueryError;
+use crate::{QueryError, pg};
 
 /// Deepest nesting of expressions and queries.
 const NESTING_MAX: usize = 64;
+
+/// Most parameters of a statement, as the wire counts them.
+const PARAMETERS_MAX: usize = 65_535;
 
 /// One statement, as far as its text alone tells.
 #[derive(Debug, Clone)]
@@ -41,6 +43,16 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Statement>, QueryError> {
     Ok(if statements.is_empty() { vec![Statement::Empty] } else { statements })
 }
 
+/// The highest number of a parameter `$n` in a text; 0: it has none.
+pub(crate) fn parameter_count(text: &str) -> usize {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().unwrap_or_default();
+    let numbers = tokens.iter().filter_map(|token| match token {
+        Token::Placeholder(name) => name.strip_prefix('$')?.parse().ok(),
+        _ => None,
+    });
+    numbers.filter(|number| *number <= PARAMETERS_MAX).max().unwrap_or(0)
+}
+
 fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryError> {
     let words: Vec<&Token> = tokens
         .iter()
@@ -59,43 +71,20 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
         .filter(|token| token.token != Token::EOF)
         .map(|token| token.token.to_string())
         .collect();
-    if asks_pg_catalog(&sql) {
-        let mut statements = PostgresCompatibilityParser::new()
-            .parse(&sql)
-            .map_err(|error| syntax_error(&error, &sql))?;
-        return match statements.pop() {
-            Some(statement) if statements.is_empty() => Ok(Statement::Sql(Box::new(statement))),
-            _ => Err(QueryError::new(QueryError::SYNTAX, "one statement was expected here")),
-        };
-    }
     let mut parser = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(tokens.to_vec());
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error, text))?;
     match parser.peek_token().token {
+        Token::EOF if pg::asks_catalog(&sql) => {
+            Ok(Statement::Sql(Box::new(pg::rewrite(statement))))
+        }
         Token::EOF => Ok(Statement::Sql(Box::new(statement))),
         other => Err(QueryError::new(
             QueryError::SYNTAX,
             format!("unexpected \"{other}\" after the end of the statement"),
         )),
     }
-}
-
-/// Whether the rewriting rules for PostgreSQL's own tables apply. They must not touch other
-/// statements: one of them turns correlated subqueries into NULL.
-fn asks_pg_catalog(sql: &str) -> bool {
-    const SIGNS: [&str; 8] = [
-        "pg_",
-        "information_schema",
-        "::reg",
-        "current_schema",
-        "session_user",
-        "current_user",
-        "version()",
-        "format_type",
-    ];
-    let lower = sql.to_ascii_lowercase();
-    SIGNS.iter().any(|sign| lower.contains(sign))
 }
 
 /// `name [WITH] [TEMPLATE [=] template] [FROZEN | TRACKING]`, also `[WITH (MODE = tracking)]`.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use datafusion::execution::context::SessionContext;
 
-use arguments::Function;
+pub(crate) use arguments::Function;
 
 /// Names, arguments, columns and docs come from the entries themselves.
 pub(crate) static ALL: &[&Function] = &[

@@ -4,6 +4,7 @@
 
 mod driver;
 mod import;
+mod introspection;
 mod limits;
 mod psql;
 mod served;

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::served::Served;
 
 /// What psql prints, unaligned and without a head; what it complains of comes behind.
-fn psql(served: &Served, database: &str, commands: &[&str]) -> Option<String> {
+pub(crate) fn psql(served: &Served, database: &str, commands: &[&str]) -> Option<String> {
     let mut psql = Command::new("psql");
     psql.args(["-X", "-A", "-t", "-h", "127.0.0.1", "-U", "tester", "-d", database]);
     psql.args(["-p", &served.address.port().to_string()]);

@@ -1,0 +1,116 @@
+//! What tools ask of PostgreSQL's own tables before their user asks anything: psql's backslash
+//! commands, SQLAlchemy's reflection, pandas, and the questions of JDBC drivers and of Grafana.
+
+use std::process::Command;
+
+use crate::psql::psql;
+use crate::served::Served;
+
+/// Commands of psql that describe, each with something that its answer holds.
+const DESCRIBES: [(&str, &str); 28] = [
+    ("\\l", "live|groma|UTF8"),
+    ("\\l+", "live|groma|UTF8"),
+    ("\\dn+", "service|groma"),
+    ("\\dt service.*", "service|farm|table|groma"),
+    ("\\dt+ service.*", "A group of routers or multiplexers"),
+    ("\\d service.instance", "\"instance_pkey\" PRIMARY KEY, btree (id)"),
+    ("\\d service.instance", "FOREIGN KEY (farm) REFERENCES service.farm(id)"),
+    ("\\d+ service.farm", "Largest load of a member"),
+    ("\\d model.facts", "observed_at|timestamp with time zone"),
+    ("\\du", "groma|Superuser"),
+    ("\\df path", "public|path|TABLE("),
+    ("\\df+ path", "from, to"),
+    ("\\sf path", "path(from, to"),
+    ("\\dT", ""),
+    ("\\dp service.farm", "service|farm|table"),
+    ("\\z service.farm", "service|farm|table"),
+    ("\\di service.*", "service|farm_pkey|index|groma|farm"),
+    ("\\dv", ""),
+    ("\\dm", ""),
+    ("\\ds", ""),
+    ("\\dx", ""),
+    ("\\db", "pg_default|groma"),
+    ("\\dC", ""),
+    ("\\dD", ""),
+    ("\\dL", ""),
+    ("\\dRp", ""),
+    ("\\drds", ""),
+    ("\\dconfig", ""),
+];
+
+#[test]
+fn psql_describes_everything() {
+    let served = Served::world();
+    for (command, expected) in DESCRIBES {
+        let Some(text) = psql(&served, "live", &["\\t off", command]) else { return };
+        assert!(!text.contains("ERROR") && text.contains(expected), "{command}: {text}");
+    }
+}
+
+/// What pgjdbc sends for `getTables` and `getColumns`, and Grafana for its query builder.
+const TOOLS_ASK: [(&str, &str); 5] = [
+    (
+        "SELECT NULL AS TABLE_CAT, n.nspname AS TABLE_SCHEM, c.relname AS TABLE_NAME, \
+         CASE n.nspname ~ '^pg_' OR n.nspname = 'information_schema' WHEN true THEN 'SYSTEM TABLE' \
+         WHEN false THEN CASE c.relkind WHEN 'r' THEN 'TABLE' ELSE NULL END ELSE NULL END AS TABLE_TYPE, \
+         d.description AS REMARKS FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c \
+         LEFT JOIN pg_catalog.pg_description d ON (c.oid = d.objoid AND d.objsubid = 0 \
+         AND d.classoid = 'pg_class'::regclass) WHERE c.relnamespace = n.oid \
+         AND n.nspname LIKE 'service' AND (c.relkind = 'r') ORDER BY TABLE_TYPE, TABLE_SCHEM, TABLE_NAME",
+        "|service|farm|TABLE|A group of routers",
+    ),
+    (
+        "SELECT * FROM (SELECT n.nspname, c.relname, a.attname, a.atttypid, a.attnotnull OR \
+         (t.typtype = 'd' AND t.typnotnull) AS attnotnull, a.atttypmod, a.attlen, t.typtypmod, \
+         row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS attnum, \
+         nullif(a.attidentity, '') AS attidentity, nullif(a.attgenerated, '') AS attgenerated, \
+         pg_catalog.pg_get_expr(def.adbin, def.adrelid) AS adsrc, dsc.description, t.typbasetype, t.typtype \
+         FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON (c.relnamespace = n.oid) \
+         JOIN pg_catalog.pg_attribute a ON (a.attrelid = c.oid) \
+         JOIN pg_catalog.pg_type t ON (a.atttypid = t.oid) \
+         LEFT JOIN pg_catalog.pg_attrdef def ON (a.attrelid = def.adrelid AND a.attnum = def.adnum) \
+         LEFT JOIN pg_catalog.pg_description dsc ON (c.oid = dsc.objoid AND a.attnum = dsc.objsubid) \
+         WHERE c.relkind IN ('r','p','v','f','m') AND a.attnum > 0 AND NOT a.attisdropped \
+         AND n.nspname LIKE 'service' AND c.relname LIKE 'farm') c WHERE true ORDER BY nspname, c.relname, attnum",
+        "service|farm|id|25|t|",
+    ),
+    (
+        "SELECT quote_ident(table_name) FROM information_schema.tables \
+         WHERE quote_ident(table_schema) = 'service' ORDER BY table_name",
+        "farm",
+    ),
+    (
+        "SELECT quote_ident(column_name) AS \"column\", data_type AS \"type\" FROM information_schema.columns \
+         WHERE quote_ident(table_schema) = 'service' AND quote_ident(table_name) = 'farm'",
+        "load_cap|double precision",
+    ),
+    (
+        "SELECT k.column_name, t.constraint_type FROM information_schema.table_constraints t \
+         JOIN information_schema.key_column_usage k USING (constraint_schema, constraint_name) \
+         WHERE k.table_schema = 'service' AND k.table_name = 'instance' ORDER BY 1",
+        "farm|FOREIGN KEY",
+    ),
+];
+
+#[test]
+fn jdbc_and_grafana_find_tables_and_columns() {
+    let served = Served::world();
+    for (question, expected) in TOOLS_ASK {
+        let Some(text) = psql(&served, "live", &[question]) else { return };
+        assert!(!text.contains("ERROR") && text.contains(expected), "{question}: {text}");
+    }
+}
+
+#[test]
+fn sqlalchemy_reflects_the_model_and_pandas_reads_it() {
+    let Some(python) = std::env::var_os("GROMA_TEST_PYTHON") else {
+        eprintln!("skipped: GROMA_TEST_PYTHON does not name a Python");
+        return;
+    };
+    let served = Served::world();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/introspection.py");
+    let output =
+        Command::new(python).args([script, &served.address.port().to_string()]).output().unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{text}");
+}
