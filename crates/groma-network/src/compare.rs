@@ -4,7 +4,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::dirty::Dirty;
 use crate::index::{DeviceIndex, PortIndex};
-use crate::network::{Network, Parts};
+use crate::network::Network;
+use crate::parts::Parts;
 use crate::switching::Edge;
 use crate::vlan::VlanSet;
 

@@ -12,9 +12,10 @@ use rustc_hash::FxHashMap;
 use crate::address::PrefixMap;
 use crate::index::{DeviceIndex, PortIndex};
 use crate::inventory::{Inventory, PortMode, PortType, Role};
+use crate::lines::{Lines, networks};
 use crate::problem::Problems;
 use crate::read::Reader;
-use crate::routing::{Lines, NextHop, networks};
+use crate::routing::{Found, NextHop};
 use crate::shortest::{Rerouted, ShortestWays, Way};
 
 /// One routing domain. A copy shares what does not change.
@@ -143,8 +144,11 @@ impl Domain {
 }
 
 impl<'a> SeenFrom<'a> {
-    pub(crate) fn protocol(self) -> &'a Arc<str> {
-        &self.domain.plan.protocol
+    /// What the protocol finds to a network of these owners. `None`: none can be reached, or it is one.
+    pub(crate) fn found(self, inventory: &Inventory, owners: &[Owner]) -> Option<Found<'a>> {
+        let hops = self.next_hops(inventory, owners);
+        let protocol = &self.domain.plan.protocol;
+        (!hops.is_empty()).then_some(Found { protocol, drop: false, hops: hops.into() })
     }
 
     /// The announced networks that an address is in, the longest first, with their owners.
@@ -156,7 +160,7 @@ impl<'a> SeenFrom<'a> {
     }
 
     /// The ports by which the nearest of the owners is reached. Empty: none can be, or it is one itself.
-    pub(crate) fn next_hops(self, inventory: &Inventory, owners: &[Owner]) -> Vec<NextHop> {
+    fn next_hops(self, inventory: &Inventory, owners: &[Owner]) -> Vec<NextHop> {
         let ways = &self.domain.ways;
         let distance = |owner: &Owner| {
             let works = owner.port.is_none_or(|port| inventory.port_works(port));

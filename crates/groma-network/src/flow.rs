@@ -6,13 +6,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::endpoint::{Endpoint, Place};
-use crate::index::{PathIndex, PortIndex};
+use crate::index::{LinkIndex, PathIndex, PortIndex, VlanIndex};
 use crate::inventory::{Inventory, Role};
 use crate::path::{
     Failure, HOPS_MAX, Hop, Layer, Path, PathClass, ROUTES_MAX, Route, RouteStep, Share,
 };
 use crate::walk::{Exit, To, Walk};
+
+/// Where a hop stands in a path, by ports, cable, VLAN and layer.
+type Places = FxHashMap<
+    (Option<PortIndex>, Option<PortIndex>, Option<LinkIndex>, Option<VlanIndex>, Layer),
+    usize,
+>;
 
 /// A walk with the share that each visit delivers.
 pub(crate) struct Flow<'a> {
@@ -184,7 +192,7 @@ impl<'a> Flow<'a> {
     fn spread(&self, delivered: f64, path: &mut Path) -> bool {
         let (mut entry, mut out) = (Vec::new(), Vec::new());
         let mut mass = vec![0.0; self.walk.visits.len()];
-        let mut crosses = false;
+        let (mut crosses, mut places) = (false, Places::default());
         for exit in &self.walk.start {
             let share = exit.fraction * self.arriving(exit, None) / delivered;
             if share <= 0.0 {
@@ -215,39 +223,36 @@ impl<'a> Flow<'a> {
                     To::Arrived(Some(slot)) => add_share(&mut out, slot, share),
                     To::Arrived(None) | To::Failed(_) => {}
                 }
-                self.add_hops(path, *visit, exit, share);
+                self.add_hops(path, &mut places, *visit, exit, share);
             }
         }
         (path.entry, path.exit) = (entry.into(), out.into());
         crosses
     }
 
-    fn add_hops(&self, path: &mut Path, visit: u32, exit: &Exit, share: f64) {
+    fn add_hops(&self, path: &mut Path, places: &mut Places, visit: u32, exit: &Exit, share: f64) {
         let device_of =
             |port: Option<PortIndex>| port.map(|port| self.inventory.ports[port.index()].device);
+        let (step, fraction) = (self.depth[visit as usize], share / exit.cables.len() as f64);
         for (link, port, peer_port) in &exit.cables {
-            let hop = Hop {
-                step: self.depth[visit as usize],
+            let key = (*port, *peer_port, *link, exit.how.vlan, exit.how.layer);
+            let place = *places.entry(key).or_insert(path.hops.len());
+            if let Some(same) = path.hops.get_mut(place) {
+                same.fraction += fraction;
+                same.step = same.step.min(step);
+                continue;
+            }
+            path.hops.push(Hop {
+                step,
                 device: Some(self.walk.visits[visit as usize].device),
                 port: *port,
                 link: *link,
                 peer_device: device_of(*peer_port),
                 peer_port: *peer_port,
-                fraction: share / exit.cables.len() as f64,
+                fraction,
                 vlan: exit.how.vlan,
                 layer: exit.how.layer,
-            };
-            let same = path.hops.iter_mut().find(|other| {
-                (other.port, other.peer_port, other.link, other.vlan, other.layer)
-                    == (hop.port, hop.peer_port, hop.link, hop.vlan, hop.layer)
             });
-            match same {
-                Some(same) => {
-                    same.fraction += hop.fraction;
-                    same.step = same.step.min(hop.step);
-                }
-                None => path.hops.push(hop),
-            }
         }
     }
 

@@ -26,8 +26,9 @@ const CHUNKS: usize = 4096;
 const PATHS_MAX: usize = CHUNK * CHUNKS;
 /// Beyond this many paths the next network starts with an empty memo: most of them are of the past.
 const PATHS_INHERITED_MAX: usize = PATHS_MAX / 4;
-/// Most memos that are looked into, one behind the other; then what they know is gathered into one.
-const ANCESTORS_MAX: usize = 8;
+/// Most memos that are looked into, one behind the other. What was not asked for during as many changes
+/// is computed anew.
+const ANCESTORS_MAX: usize = 16;
 
 /// Number of a path by the pair of groups.
 #[derive(Debug)]
@@ -44,8 +45,7 @@ type Chunk = Box<[OnceLock<Arc<Path>>]>;
 pub(crate) struct Memo {
     pairs: Pairs,
     paths: Arc<Paths>,
-    parent: Option<Parent>,
-    ancestors: usize,
+    parent: RwLock<Option<Arc<Parent>>>,
 }
 
 /// The memo of the network that this one's followed from.
@@ -82,59 +82,40 @@ impl Memo {
         paths.intern(empty(PathClass::Local, 1, None));
         paths.intern(empty(PathClass::Unrouted, 0, Some(Failure::TooMany)));
         let (pairs, paths) = (Pairs::new(group_count), Arc::new(paths));
-        Memo { pairs, paths, parent: None, ancestors: 0 }
+        Memo { pairs, paths, parent: RwLock::default() }
     }
 
-    /// The memo of a network that followed from this one's. `groups`: our names of its groups, unless
-    /// they are the same. `survives`: as for [`Memo::path_id`], by its names.
+    /// The memo of a network that followed from this one's. `groups`: this one's names of the groups,
+    /// unless they are the same.
     pub(crate) fn next(
         self: &Arc<Memo>,
         group_count: usize,
         dirty: Dirty,
         groups: Option<Vec<Option<GroupIndex>>>,
-        survives: impl Fn(&Dirty, (GroupIndex, GroupIndex), &Path) -> bool,
     ) -> Memo {
         if self.paths.count() > PATHS_INHERITED_MAX {
             return Memo::new(group_count);
         }
-        let mut memo = Memo {
+        self.forget_ancestors_beyond(ANCESTORS_MAX - 1);
+        let parent = Parent { memo: Arc::clone(self), dirty, groups };
+        Memo {
             pairs: Pairs::new(group_count),
             paths: Arc::clone(&self.paths),
-            parent: Some(Parent { memo: Arc::clone(self), dirty, groups }),
-            ancestors: self.ancestors + 1,
-        };
-        if memo.ancestors > ANCESTORS_MAX {
-            memo.gather(group_count, survives);
+            parent: RwLock::new(Some(Arc::new(parent))),
         }
-        memo
     }
 
-    /// Takes over all that still holds, and needs its ancestors no more.
-    fn gather(
-        &mut self,
-        group_count: usize,
-        survives: impl Fn(&Dirty, (GroupIndex, GroupIndex), &Path) -> bool,
-    ) {
-        let groups = || (0..group_count).map(GroupIndex::from);
-        for from in groups() {
-            let to = groups().filter(|to| self.known_to_ancestors(from, *to));
-            for to in to.collect::<Vec<_>>() {
-                if let Some(id) = self.inherited(from, to, &|d, path| survives(d, (from, to), path))
-                {
-                    self.pairs.set(from, to, id);
-                }
-            }
+    fn forget_ancestors_beyond(&self, count: usize) {
+        let Some(parent) = self.parent() else { return };
+        if count == 0 {
+            *self.parent.write().unwrap_or_else(PoisonError::into_inner) = None;
+        } else {
+            parent.memo.forget_ancestors_beyond(count - 1);
         }
-        (self.parent, self.ancestors) = (None, 0);
     }
 
-    fn known_to_ancestors(&self, from: GroupIndex, to: GroupIndex) -> bool {
-        self.parent.as_ref().is_some_and(|parent| {
-            parent.names(from, to).is_some_and(|(from, to)| {
-                parent.memo.pairs.get(from, to).is_some()
-                    || parent.memo.known_to_ancestors(from, to)
-            })
-        })
+    fn parent(&self) -> Option<Arc<Parent>> {
+        self.parent.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The number of the path between two groups: looked up; or taken over from the memo before if it
@@ -160,7 +141,7 @@ impl Memo {
         to: GroupIndex,
         survives: &impl Fn(&Dirty, &Path) -> bool,
     ) -> Option<PathIndex> {
-        let parent = self.parent.as_ref()?;
+        let parent = self.parent()?;
         let (from, to) = parent.names(from, to)?;
         let id = (parent.memo.pairs.get(from, to))
             .or_else(|| parent.memo.inherited(from, to, survives))?;

@@ -18,12 +18,11 @@ use crate::index::{
 };
 use crate::inventory::{Device, Inventory, Link, Port};
 use crate::memo::Memo;
+use crate::parts::Parts;
 use crate::path::{Hop, Layer, Path, PathClass, Route};
 use crate::problem::Problems;
-use crate::read::Reader;
-use crate::registry::{Builder, Registry};
-use crate::role::{derive_hosts, derive_tiers, infer_router_cables};
-use crate::routing::{Lines, Routing};
+use crate::registry::Registry;
+use crate::routing::Routing;
 use crate::shared::SharedVec;
 use crate::sighting::Sightings;
 use crate::switching::Switching;
@@ -54,18 +53,6 @@ pub struct Network {
     walks: AtomicU32,
     pub(crate) problems: Arc<Problems>,
     pub(crate) work: Work,
-}
-
-/// The parts of a network, but what is remembered of paths.
-pub(crate) struct Parts {
-    pub(crate) inventory: Inventory,
-    pub(crate) vlans: Arc<Vlans>,
-    pub(crate) switching: Arc<Switching>,
-    pub(crate) routing: Routing,
-    pub(crate) sightings: Arc<Sightings>,
-    pub(crate) access: Arc<AccessGroups>,
-    pub(crate) registry: Registry,
-    pub(crate) problems: Arc<Problems>,
 }
 
 impl Network {
@@ -506,37 +493,6 @@ impl Network {
 enum Direction {
     Out,
     In,
-}
-
-impl Parts {
-    pub(crate) fn read(snapshot: &Snapshot, at: Timestamp) -> Parts {
-        let reader = Reader { snapshot, at };
-        let mut problems = Problems::default();
-        let mut inventory = Inventory::read(reader, &mut problems);
-        let vlans = Vlans::read(reader, &mut inventory, &mut problems);
-        let mut lines = Lines::read(reader, &mut inventory, &vlans);
-        let sightings = Sightings::read(reader, &mut inventory);
-        derive_hosts(reader, &mut inventory, &lines, &sightings);
-        infer_router_cables(&mut inventory, &lines);
-        derive_tiers(&mut inventory, &sightings);
-        let domains = lines.settle(reader, &mut inventory, &vlans, &mut problems);
-        let routing = Routing::new(lines, domains, &inventory);
-        let switching = Switching::new(reader, &mut inventory, &vlans, &routing.routed_ports);
-        let mut registry =
-            Builder::build(reader, &mut inventory, &vlans, &routing, &sightings, &mut problems);
-        let access = AccessGroups::new(&inventory);
-        registry.settle_access(&access);
-        Parts {
-            inventory,
-            vlans: Arc::new(vlans),
-            switching: Arc::new(switching),
-            routing,
-            sightings: Arc::new(sightings),
-            access: Arc::new(access),
-            registry,
-            problems: Arc::new(problems),
-        }
-    }
 }
 
 /// What comes from outside is taken to come the way it would go there.

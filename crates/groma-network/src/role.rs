@@ -8,8 +8,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::address::Mac;
 use crate::index::{DeviceIndex, PortIndex};
 use crate::inventory::{Inventory, PortType, Role};
+use crate::lines::{Lines, networks};
 use crate::read::Reader;
-use crate::routing::{Lines, networks};
 use crate::sighting::Sightings;
 
 /// A device is taken for a host if the model has a machine of its name, or if it holds an address

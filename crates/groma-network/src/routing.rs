@@ -1,59 +1,19 @@
-//! Layer 3: addresses, subnets with their gateways, tunnel end points, routing tables.
+//! Layer 3 as it works: who answers for a gateway, which next hops are left, what a protocol finds.
 //!
 //! [`Lines`] is what was configured and captured, whatever works; [`Routing`] is what follows from it
-//! while some ports work and others do not: who answers for a gateway, which next hops are left, what a
-//! routing protocol would find.
+//! while some ports work and others do not.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-use rustc_hash::{FxHashMap, FxHashSet};
-
-use crate::address::{Mac, PrefixMap, parse_ip, parse_prefix};
 use crate::domain::Domain;
-use crate::index::{DeviceIndex, PortIndex, VlanIndex};
-use crate::inventory::{Inventory, PortType, Role};
-use crate::problem::Problems;
-use crate::read::Reader;
+use crate::gateway::Subnet;
+use crate::index::{DeviceIndex, PortIndex};
+use crate::inventory::Inventory;
+use crate::lines::Lines;
 use crate::shared::SharedVec;
-use crate::switching::Ties;
-use crate::vlan::Vlans;
-
-/// An IP network.
-#[derive(Debug, Clone)]
-pub(crate) struct Subnet {
-    pub(crate) prefix: IpNet,
-    pub(crate) vlan: Option<VlanIndex>,
-    /// Ports of routers with an address in it.
-    routers: Vec<(PortIndex, IpAddr)>,
-    declared: Vec<Declared>,
-    pub(crate) gateway: Option<Gateway>,
-}
-
-/// A gateway as a source named it.
-#[derive(Debug, Clone)]
-struct Declared {
-    ip: Option<IpAddr>,
-    mac: Option<Mac>,
-    vrf: u16,
-    anycast: bool,
-    members: Vec<DeviceIndex>,
-    active: Option<DeviceIndex>,
-}
-
-/// Who routes for a subnet.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Gateway {
-    pub(crate) ip: Option<IpAddr>,
-    pub(crate) mac: Option<Mac>,
-    pub(crate) ties: Ties,
-    /// Device with its port in the subnet, sorted.
-    pub(crate) at: Vec<(DeviceIndex, Option<PortIndex>)>,
-    pub(crate) vrf: u16,
-}
 
 /// A line of a routing table.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,8 +22,8 @@ pub(crate) struct TableRoute {
     pub(crate) drop: bool,
     pub(crate) hops: Vec<NextHop>,
     /// Only the first next hop that is left is used: a network that several ports are connected to.
-    first_only: bool,
-    metric: i64,
+    pub(crate) first_only: bool,
+    pub(crate) metric: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,35 +48,6 @@ pub(crate) struct Routing {
     pub(crate) subnets: SharedVec<Subnet>,
     pub(crate) domains: Vec<Domain>,
 }
-
-/// What was configured and captured.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    /// Ports that hold an address.
-    pub(crate) owners: FxHashMap<IpAddr, Vec<PortIndex>>,
-    pub(crate) addresses_of: FxHashMap<PortIndex, Vec<(IpAddr, Option<u8>)>>,
-    subnets: Vec<Subnet>,
-    subnet_by_prefix: PrefixMap<u32>,
-    /// Subnets whose gateway depends on whether a device and its ports work.
-    subnets_of: FxHashMap<DeviceIndex, Vec<u32>>,
-    pub(crate) vtep_owners: FxHashMap<IpAddr, Vec<DeviceIndex>>,
-    pub(crate) vteps_of: FxHashMap<DeviceIndex, Vec<IpAddr>>,
-    pub(crate) tables: FxHashMap<(DeviceIndex, u16), PrefixMap<TableRoute>>,
-    /// Devices whose routing tables were heard.
-    pub(crate) routed_devices: FxHashSet<DeviceIndex>,
-    /// Devices with routes from a routing protocol.
-    pub(crate) speakers: FxHashSet<DeviceIndex>,
-    /// Every prefix of every table, numbered.
-    pub(crate) prefixes: PrefixMap<u32>,
-    /// Whether some next hop must be looked up again, as no port is given.
-    pub(crate) recursive: bool,
-    /// Routed ports of a VLAN on a device.
-    pub(crate) svis: FxHashMap<(DeviceIndex, VlanIndex), Vec<PortIndex>>,
-    /// Ports that route, with the tags of their subinterfaces.
-    pub(crate) routed_ports: FxHashMap<PortIndex, Vec<u16>>,
-    gateway_macs: FxHashMap<IpAddr, Mac>,
-}
-
 impl Deref for Routing {
     type Target = Lines;
 
@@ -173,22 +104,14 @@ impl Routing {
         let domain = self.domains.iter().find_map(|domain| domain.seen_from(device, vrf));
         let mut announced = domain.into_iter().flat_map(|seen| seen.announced(ip)).peekable();
         loop {
-            let length = |net: &IpNet| net.prefix_len();
-            let line = lines.peek().map(|(net, _)| length(net));
-            let announcement = announced.peek().map(|(net, _)| length(net));
-            let found = match (line, announcement) {
+            let line_first = match (lines.peek(), announced.peek()) {
                 (None, None) => return None,
-                (Some(line), Some(announcement)) if line < announcement => None,
-                (None, Some(_)) => None,
-                (Some(_), _) => Some(()),
+                (Some((line, _)), Some((net, _))) => line.prefix_len() >= net.prefix_len(),
+                (line, _) => line.is_some(),
             };
-            let found = match found {
-                Some(()) => lines.next().and_then(|(_, line)| line.left(inventory)),
-                None => announced.next().zip(domain).and_then(|((_, owners), seen)| {
-                    let hops = seen.next_hops(inventory, owners);
-                    let protocol = seen.protocol();
-                    (!hops.is_empty()).then_some(Found { protocol, drop: false, hops: hops.into() })
-                }),
+            let found = match line_first {
+                true => lines.next().and_then(|(_, line)| line.left(inventory)),
+                false => announced.next().and_then(|(_, owners)| domain?.found(inventory, owners)),
             };
             if found.is_some() {
                 return found;
@@ -196,24 +119,6 @@ impl Routing {
         }
     }
 }
-
-impl Lines {
-    /// Whether some line of a device leaves by a port, or by one that shares its cables.
-    pub(crate) fn has_line_by(
-        &self,
-        inventory: &Inventory,
-        device: DeviceIndex,
-        port: PortIndex,
-    ) -> bool {
-        let base = inventory.base(port);
-        let tables =
-            (0..inventory.vrfs.len() as u16).filter_map(|vrf| self.tables.get(&(device, vrf)));
-        tables.flat_map(PrefixMap::iter).any(|(_, line)| {
-            line.hops.iter().any(|hop| hop.port.is_some_and(|out| inventory.base(out) == base))
-        })
-    }
-}
-
 impl TableRoute {
     /// With the next hops that are left. `None`: there were some, and none is left.
     fn left(&self, inventory: &Inventory) -> Option<Found<'_>> {
@@ -234,446 +139,4 @@ impl TableRoute {
         };
         Some(Found { protocol: &self.protocol, drop: self.drop, hops })
     }
-}
-
-impl Subnet {
-    fn new(prefix: IpNet, vlan: Option<VlanIndex>) -> Subnet {
-        Subnet { prefix, vlan, routers: Vec::new(), declared: Vec::new(), gateway: None }
-    }
-
-    /// Who routes for it: the first gateway that was named and has a member that works; where no
-    /// source named one, the address that most working routers share, else the only one.
-    fn gateway_now(&self, inventory: &Inventory, macs: &FxHashMap<IpAddr, Mac>) -> Option<Gateway> {
-        self.declared
-            .iter()
-            .find_map(|declared| self.declared_gateway(declared, inventory))
-            .or_else(|| self.derived_gateway(inventory, macs))
-    }
-
-    fn declared_gateway(&self, declared: &Declared, inventory: &Inventory) -> Option<Gateway> {
-        let port_on = |device: DeviceIndex| {
-            let mut ports = self.routers.iter().map(|(port, _)| *port);
-            ports.find(|port| {
-                inventory.ports[port.index()].device == device && inventory.port_works(*port)
-            })
-        };
-        let at: Vec<_> = standing_in(inventory, declared)
-            .into_iter()
-            .map(|device| (device, port_on(device)))
-            .collect();
-        let ties = if declared.anycast { Ties::Even } else { Ties::Bundles };
-        let Declared { ip, mac, vrf, .. } = *declared;
-        (!at.is_empty()).then_some(Gateway { ip, mac, ties, at, vrf })
-    }
-
-    fn derived_gateway(
-        &self,
-        inventory: &Inventory,
-        macs: &FxHashMap<IpAddr, Mac>,
-    ) -> Option<Gateway> {
-        let works = |(port, _): &&(PortIndex, IpAddr)| inventory.port_works(*port);
-        let (ip, ports) = by_address(self.routers.iter().filter(works)).into_iter().next()?;
-        let mut at: Vec<_> = (ports.iter())
-            .map(|port| (inventory.ports[port.index()].device, Some(*port)))
-            .collect();
-        at.sort_unstable();
-        at.dedup_by_key(|(device, _)| *device);
-        let first = &inventory.ports[ports[0].index()];
-        Some(Gateway {
-            ip: Some(ip),
-            mac: macs.get(&ip).copied().or(first.mac),
-            ties: if at.len() > 1 { Ties::Even } else { Ties::Bundles },
-            vrf: first.vrf,
-            at,
-        })
-    }
-}
-
-/// The ports of each address, that of most ports first, then the lowest.
-fn by_address<'a>(
-    routers: impl Iterator<Item = &'a (PortIndex, IpAddr)>,
-) -> Vec<(IpAddr, Vec<PortIndex>)> {
-    let mut by_ip: FxHashMap<IpAddr, Vec<PortIndex>> = FxHashMap::default();
-    for (port, ip) in routers {
-        by_ip.entry(*ip).or_default().push(*port);
-    }
-    let mut addresses: Vec<_> = by_ip.into_iter().collect();
-    addresses.sort_unstable_by_key(|(ip, ports)| (std::cmp::Reverse(ports.len()), *ip));
-    addresses
-}
-
-impl Lines {
-    /// Addresses, tunnel end points and tables: all that does not need to know who is a host.
-    pub(crate) fn read(reader: Reader<'_>, inventory: &mut Inventory, vlans: &Vlans) -> Lines {
-        let mut lines = Lines::default();
-        lines.read_addresses(reader, inventory);
-        lines.note_svis(inventory, vlans);
-        lines.note_subinterfaces(inventory);
-        lines.read_vteps(reader, inventory);
-        lines.read_routes(reader, inventory);
-        lines
-    }
-
-    /// Subnets, gateways and routing domains, once it is known who is a host.
-    pub(crate) fn settle(
-        &mut self,
-        reader: Reader<'_>,
-        inventory: &mut Inventory,
-        vlans: &Vlans,
-        problems: &mut Problems,
-    ) -> Vec<Domain> {
-        self.add_connected(inventory);
-        self.read_subnets(reader, vlans);
-        self.note_routers(inventory, vlans);
-        self.read_gateways(reader, inventory, vlans, problems);
-        self.note_unclear_gateways(problems);
-        self.note_dependents(inventory);
-        let domains = Domain::read(reader, inventory, self, problems);
-        for (member, table) in &mut self.tables {
-            if domains.iter().any(|domain| domain.seen_from(member.0, member.1).is_some()) {
-                // What the protocol found once is found anew.
-                table.retain(|line| !is_routing_protocol(&line.protocol));
-            }
-        }
-        let lines = self.tables.values().flat_map(|table| table.iter().map(|(prefix, _)| prefix));
-        let mut prefixes: Vec<_> = lines.chain(domains.iter().flat_map(Domain::prefixes)).collect();
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        for (index, prefix) in prefixes.into_iter().enumerate() {
-            self.prefixes.entry(prefix, || index as u32);
-        }
-        self.recursive = (self.tables.values().flat_map(PrefixMap::iter))
-            .any(|(_, line)| line.hops.iter().any(|hop| hop.port.is_none() && hop.ip.is_some()));
-        domains
-    }
-
-    pub(crate) fn subnet_of(&self, ip: IpAddr) -> Option<u32> {
-        self.subnet_by_prefix.longest(ip).map(|(_, subnet)| *subnet)
-    }
-
-    pub(crate) fn subnet_covering(&self, prefix: IpNet) -> Option<u32> {
-        self.subnet_by_prefix.covering(prefix).next().map(|(_, subnet)| *subnet)
-    }
-
-    /// Number of the longest prefix of any table that holds `ip`.
-    pub(crate) fn prefix_of(&self, ip: IpAddr) -> Option<u32> {
-        self.prefixes.longest(ip).map(|(_, prefix)| *prefix)
-    }
-
-    /// Whether an address lies in a network of this port.
-    pub(crate) fn on_link(&self, port: PortIndex, ip: IpAddr) -> bool {
-        self.addresses_of.get(&port).is_some_and(|addresses| {
-            addresses.iter().any(|(own, length)| {
-                length
-                    .and_then(|length| IpNet::new(*own, length).ok())
-                    .is_some_and(|net| net.contains(&ip))
-            })
-        })
-    }
-
-    pub(crate) fn owns_vtep(&self, device: DeviceIndex, vtep: IpAddr) -> bool {
-        self.vtep_owners.get(&vtep).is_some_and(|owners| owners.contains(&device))
-    }
-
-    /// MAC that answers for an address, where a gateway or an address says so.
-    pub(crate) fn mac_of(&self, ip: IpAddr) -> Option<Mac> {
-        self.gateway_macs.get(&ip).copied()
-    }
-
-    fn read_addresses(&mut self, reader: Reader<'_>, inventory: &mut Inventory) {
-        for row in reader.rows("network.address", ["ip", "prefix_length", "port", "mac", "vrf"]) {
-            let (Some(ip), Some(port)) = (row.text(0), row.reference(2)) else { continue };
-            let Some(port) = inventory.port(port) else { continue };
-            let Some(ip) = parse_ip(ip).filter(|ip| !ip.is_unspecified()) else { continue };
-            if let Some(vrf) = row.text(4) {
-                inventory.ports[port.index()].vrf = inventory.vrf(Some(vrf));
-            }
-            if let Some(mac) = row.text(3).and_then(Mac::parse) {
-                self.gateway_macs.insert(ip, mac);
-            }
-            let length = row.integer(1).and_then(|length| u8::try_from(length).ok());
-            self.owners.entry(ip).or_default().push(port);
-            self.addresses_of.entry(port).or_default().push((ip, length));
-        }
-    }
-
-    fn note_svis(&mut self, inventory: &Inventory, vlans: &Vlans) {
-        for (index, port) in inventory.ports.iter().enumerate() {
-            let index = PortIndex::from(index);
-            match (port.of, port.vlan) {
-                (PortType::Svi, Some(vid)) => {
-                    if let Some(vlan) = vlans.on(port.device, vid) {
-                        self.svis.entry((port.device, vlans.root(vlan))).or_default().push(index);
-                    }
-                }
-                (PortType::Svi | PortType::Loopback | PortType::Vxlan, _) => {}
-                _ if port.mode.is_none() && self.addresses_of.contains_key(&index) => {
-                    self.routed_ports.entry(index).or_default();
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn note_subinterfaces(&mut self, inventory: &Inventory) {
-        for (index, port) in inventory.ports.iter().enumerate() {
-            if port.of == PortType::Subinterface
-                && inventory.ports[inventory.base(PortIndex::from(index)).index()].mode.is_none()
-            {
-                let base = inventory.base(PortIndex::from(index));
-                if base.index() != index {
-                    self.routed_ports.entry(base).or_default().extend(port.vlan);
-                }
-            }
-        }
-    }
-
-    fn read_vteps(&mut self, reader: Reader<'_>, inventory: &mut Inventory) {
-        for row in reader.rows("network.vtep", ["device", "ip"]) {
-            let Some(device) = row.reference(0) else { continue };
-            let Some(ip) = row.text(1).and_then(parse_ip) else { continue };
-            let device = inventory.device_or_new(&device.key);
-            let owners = self.vtep_owners.entry(ip).or_default();
-            if !owners.contains(&device) {
-                owners.push(device);
-                self.vteps_of.entry(device).or_default().push(ip);
-            }
-        }
-    }
-
-    fn read_routes(&mut self, reader: Reader<'_>, inventory: &mut Inventory) {
-        let attributes = [
-            "device",
-            "vrf",
-            "prefix",
-            "protocol",
-            "next_hop_ips",
-            "next_hop_ports",
-            "next_hop_vteps",
-            "drop",
-            "metric",
-        ];
-        let mut protocols: FxHashMap<&str, Arc<str>> = FxHashMap::default();
-        for row in reader.rows("network.route", attributes) {
-            let (Some(device), Some(prefix)) = (row.reference(0), row.text(2)) else { continue };
-            let Some(prefix) = parse_prefix(prefix) else { continue };
-            let device = inventory.device_or_new(&device.key);
-            let vrf = inventory.vrf(row.text(1));
-            let (ips, ports, vteps) = (row.texts(4), row.texts(5), row.texts(6));
-            let mut hops = Vec::new();
-            for place in 0..ips.len().max(ports.len()).max(vteps.len()) {
-                let hop = NextHop {
-                    ip: ips.get(place).and_then(|ip| parse_ip(ip)),
-                    port: ports.get(place).and_then(|port| inventory.port_named(device, port)),
-                    vtep: vteps.get(place).and_then(|ip| parse_ip(ip)),
-                };
-                if !hops.contains(&hop) {
-                    hops.push(hop);
-                }
-            }
-            let protocol = row.text(3).unwrap_or("");
-            self.routed_devices.insert(device);
-            if is_routing_protocol(protocol) {
-                self.speakers.insert(device);
-            }
-            let protocol =
-                Arc::clone(protocols.entry(protocol).or_insert_with(|| Arc::from(protocol)));
-            let metric = row.integer(8).unwrap_or(0);
-            let drop = row.boolean(7).unwrap_or(false);
-            let route = TableRoute { protocol, drop, hops, first_only: false, metric };
-            let table = self.tables.entry((device, vrf)).or_default();
-            if table.get(prefix).is_none_or(|held| route.metric < held.metric) {
-                let mut route = Some(route);
-                let held = table.entry(prefix, || TableRoute {
-                    protocol: "".into(),
-                    drop: false,
-                    hops: Vec::new(),
-                    first_only: false,
-                    metric: i64::MAX,
-                });
-                if let Some(route) = route.take() {
-                    *held = route;
-                }
-            }
-        }
-    }
-
-    /// What a router is connected to needs no line in its table.
-    fn add_connected(&mut self, inventory: &Inventory) {
-        let connected: Arc<str> = "connected".into();
-        let mut ports: Vec<_> = self.addresses_of.keys().copied().collect();
-        ports.sort_unstable();
-        for port in ports {
-            let of = &inventory.ports[port.index()];
-            if of.of == PortType::Management || inventory.role(of.device) == Role::Host {
-                continue;
-            }
-            let table = self.tables.entry((of.device, of.vrf)).or_default();
-            for prefix in networks(&self.addresses_of[&port]) {
-                let line = table.entry(prefix, || TableRoute {
-                    protocol: Arc::clone(&connected),
-                    drop: false,
-                    hops: Vec::new(),
-                    first_only: true,
-                    metric: 0,
-                });
-                let hop = NextHop { ip: None, port: Some(port), vtep: None };
-                if line.first_only && !line.hops.contains(&hop) {
-                    line.hops.push(hop);
-                }
-            }
-        }
-    }
-
-    fn read_subnets(&mut self, reader: Reader<'_>, vlans: &Vlans) {
-        for row in reader.rows("network.subnet", ["prefix", "vlan", "vid"]) {
-            let text = row.text(0).or_else(|| row.key().rsplit('|').next());
-            let Some(prefix) = text.and_then(parse_prefix) else { continue };
-            let vlan = (row.reference(1).and_then(|vlan| vlans.of_entity(vlan)))
-                .or_else(|| vlans.anywhere(row.vid(2)?));
-            self.subnet(prefix, vlan);
-        }
-    }
-
-    fn subnet(&mut self, prefix: IpNet, vlan: Option<VlanIndex>) -> &mut Subnet {
-        let subnets = &mut self.subnets;
-        let index = *self.subnet_by_prefix.entry(prefix, || {
-            subnets.push(Subnet::new(prefix, vlan));
-            subnets.len() as u32 - 1
-        });
-        let subnet = &mut self.subnets[index as usize];
-        subnet.vlan = subnet.vlan.or(vlan);
-        subnet
-    }
-
-    /// Every network that an address is in is a subnet; a router's address there may be its gateway.
-    fn note_routers(&mut self, inventory: &Inventory, vlans: &Vlans) {
-        let mut ports: Vec<_> = self.addresses_of.keys().copied().collect();
-        ports.sort_unstable();
-        for port in ports {
-            let of = &inventory.ports[port.index()];
-            if matches!(of.of, PortType::Loopback | PortType::Management) {
-                continue;
-            }
-            let vlan = match of.of {
-                PortType::Svi => of.vlan.and_then(|vid| vlans.on(of.device, vid)),
-                _ => None,
-            };
-            let is_router = inventory.role(of.device) != Role::Host;
-            for (ip, length) in self.addresses_of[&port].clone() {
-                let net = length.and_then(|length| IpNet::new(ip, length).ok());
-                let Some(prefix) = net.map(|net| net.trunc()) else { continue };
-                if prefix.prefix_len() == 0 || prefix.prefix_len() == prefix.max_prefix_len() {
-                    continue;
-                }
-                let subnet = self.subnet(prefix, vlan);
-                if is_router {
-                    subnet.routers.push((port, ip));
-                }
-            }
-        }
-    }
-
-    fn read_gateways(
-        &mut self,
-        reader: Reader<'_>,
-        inventory: &mut Inventory,
-        vlans: &Vlans,
-        problems: &mut Problems,
-    ) {
-        let attributes = ["ip", "mac", "vid", "vrf", "protocol", "members", "active"];
-        for row in reader.rows("network.gateway", attributes) {
-            let ip = row.text(0).or_else(|| row.key().rsplit('|').next()).and_then(parse_ip);
-            let vlan = row.vid(2).and_then(|vid| vlans.anywhere(vid));
-            let subnet = ip.and_then(|ip| self.subnet_of(ip)).or_else(|| {
-                self.subnets.iter().position(|s| vlan.is_some() && s.vlan == vlan).map(|s| s as u32)
-            });
-            let Some(subnet) = subnet else {
-                problems.push(
-                    format!("gateway {}", row.key()),
-                    row.key(),
-                    "it is in no known subnet",
-                );
-                continue;
-            };
-            let vrf = inventory.vrf(row.text(3));
-            let mac = row.text(1).and_then(Mac::parse);
-            if let (Some(ip), Some(mac)) = (ip, mac) {
-                self.gateway_macs.insert(ip, mac);
-            }
-            let members: Vec<_> =
-                row.references(5).iter().map(|d| inventory.device_or_new(&d.key)).collect();
-            let active = row.reference(6).map(|d| inventory.device_or_new(&d.key));
-            let anycast = row.text(4).unwrap_or("anycast") == "anycast";
-            let subnet = &mut self.subnets[subnet as usize];
-            subnet.vlan = subnet.vlan.or(vlan);
-            subnet.declared.push(Declared { ip, mac, vrf, anycast, members, active });
-        }
-    }
-
-    fn note_unclear_gateways(&self, problems: &mut Problems) {
-        for subnet in self.subnets.iter().filter(|subnet| subnet.declared.is_empty()) {
-            let candidates = by_address(subnet.routers.iter());
-            let Some((ip, ports)) = candidates.first() else { continue };
-            if ports.len() == 1 && candidates.len() > 1 && subnet.prefix.prefix_len() < 30 {
-                problems.push(
-                    format!("subnet {}", subnet.prefix),
-                    &ip.to_string(),
-                    format!(
-                        "{} routers have an address in it and none is named the gateway; the lowest is taken",
-                        candidates.len()
-                    ),
-                );
-            }
-        }
-    }
-
-    fn note_dependents(&mut self, inventory: &Inventory) {
-        for (index, subnet) in self.subnets.iter().enumerate() {
-            let routers =
-                subnet.routers.iter().map(|(port, _)| inventory.ports[port.index()].device);
-            let named = (subnet.declared.iter())
-                .flat_map(|declared| declared.members.iter().chain(&declared.active));
-            for device in routers.chain(named.copied()) {
-                let subnets = self.subnets_of.entry(device).or_default();
-                if subnets.last() != Some(&(index as u32)) {
-                    subnets.push(index as u32);
-                }
-            }
-        }
-    }
-}
-
-/// The networks that addresses are in.
-pub(crate) fn networks(addresses: &[(IpAddr, Option<u8>)]) -> impl Iterator<Item = IpNet> {
-    (addresses.iter())
-        .filter_map(|(ip, length)| IpNet::new(*ip, (*length)?).ok())
-        .map(|net| net.trunc())
-        .filter(|net| net.prefix_len() > 0)
-}
-
-/// Who answers for a gateway: of an anycast one every member; otherwise the active one and, since
-/// both switches of an MLAG pair forward for a virtual address, its MLAG peers that are members.
-fn standing_in(inventory: &Inventory, declared: &Declared) -> Vec<DeviceIndex> {
-    let works = |device: &DeviceIndex| inventory.devices[device.index()].up;
-    let active = declared.active.filter(|active| !declared.anycast && works(active));
-    let mut devices = match active {
-        Some(active) => {
-            let peers = inventory.mlag_peers.get(&active).map_or(&[][..], Vec::as_slice);
-            let mut devices: Vec<_> =
-                peers.iter().copied().filter(|peer| declared.members.contains(peer)).collect();
-            devices.push(active);
-            devices
-        }
-        None => declared.members.clone(),
-    };
-    devices.retain(works);
-    devices.sort_unstable();
-    devices.dedup();
-    devices
-}
-
-fn is_routing_protocol(protocol: &str) -> bool {
-    let protocol = protocol.to_ascii_lowercase();
-    ["bgp", "ospf", "isis", "is-is", "eigrp", "rip"].iter().any(|name| protocol.contains(name))
 }

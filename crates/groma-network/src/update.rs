@@ -2,19 +2,20 @@
 //! it changed; any other change has the tables read anew. Either way the paths that the change did not
 //! reach are kept.
 
+use std::sync::Arc;
+
 use groma_model::Timestamp;
 use groma_store::Snapshot;
-use rustc_hash::FxHashSet;
 
 use crate::compare::compare;
 use crate::dirty::Dirty;
+use crate::group::Keyer;
 use crate::index::{DeviceIndex, LinkIndex, PortIndex};
 use crate::inventory::{Inventory, PortType, Role};
 use crate::memo::Memo;
-use crate::network::{Network, Parts};
-use crate::path::Path;
+use crate::network::Network;
+use crate::parts::Parts;
 use crate::read::{Effect, Reader, effect};
-use crate::registry::Keyer;
 use crate::role::is_edge;
 
 /// What it took to make a network from the one before it.
@@ -55,7 +56,7 @@ impl Network {
     /// The changes, if all of them are about what works.
     fn states(&self, snapshot: &Snapshot, at: Timestamp) -> Option<Vec<State>> {
         let schema = snapshot.schema();
-        if at != self.at || !std::sync::Arc::ptr_eq(schema, self.snapshot.schema()) {
+        if at != self.at || !Arc::ptr_eq(schema, self.snapshot.schema()) {
             return None;
         }
         let (reader, inventory) = (Reader { snapshot, at }, &self.inventory);
@@ -88,10 +89,7 @@ impl Network {
             return Network::of(snapshot, at, parts, Memo::new(group_count), Work::default());
         }
         let groups = Some(parts.registry.groups_in(&self.registry));
-        let memo = self.memo.next(group_count, dirty, groups, |dirty, (from, to), path: &Path| {
-            let ends = (&parts.registry.groups[from.index()], &parts.registry.groups[to.index()]);
-            dirty.spares(&parts.routing, &parts.vlans, ends, path)
-        });
+        let memo = self.memo.next(group_count, dirty, groups);
         Network::of(snapshot, at, parts, memo, Work::default())
     }
 
@@ -128,13 +126,13 @@ impl<'a> Patch<'a> {
     fn new(old: &'a Network) -> Patch<'a> {
         let parts = Parts {
             inventory: old.inventory.clone(),
-            vlans: std::sync::Arc::clone(&old.vlans),
-            switching: std::sync::Arc::clone(&old.switching),
+            vlans: Arc::clone(&old.vlans),
+            switching: Arc::clone(&old.switching),
             routing: old.routing.clone(),
-            sightings: std::sync::Arc::clone(&old.sightings),
-            access: std::sync::Arc::clone(&old.access),
+            sightings: Arc::clone(&old.sightings),
+            access: Arc::clone(&old.access),
             registry: old.registry.clone(),
-            problems: std::sync::Arc::clone(&old.problems),
+            problems: Arc::clone(&old.problems),
         };
         // What is learnt through tunnels may lead anywhere.
         let dirty = Dirty { everything: !old.routing.vtep_owners.is_empty(), ..Dirty::default() };
@@ -231,7 +229,7 @@ impl<'a> Patch<'a> {
                 [&self.old.switching, &switching].map(|of| &of.edges[edge as usize]);
             self.dirty.note_edge(before, now);
         }
-        self.parts.switching = std::sync::Arc::new(switching);
+        self.parts.switching = Arc::new(switching);
     }
 
     fn refresh_routing(&mut self) {
@@ -307,15 +305,12 @@ impl<'a> Patch<'a> {
                 self.work.endpoints += 1;
             }
         }
-        let between_switches: FxHashSet<LinkIndex> = (self.turned.iter().copied())
-            .filter(|link| {
-                self.ends(&[*link])
-                    .iter()
-                    .all(|port| !is_host(&inventory.ports[port.index()].device))
-            })
-            .collect();
-        if !between_switches.is_empty() {
-            self.parts.access = std::sync::Arc::new(self.old.access.rewired());
+        let joins_switches = |link: &LinkIndex| {
+            let ends = self.ends(&[*link]);
+            ends.iter().all(|port| !is_host(&inventory.ports[port.index()].device))
+        };
+        if self.turned.iter().any(joins_switches) {
+            self.parts.access = Arc::new(self.old.access.rewired());
         }
         Some(())
     }
@@ -323,10 +318,7 @@ impl<'a> Patch<'a> {
     fn network(self, snapshot: &Snapshot) -> Network {
         let Patch { old, parts, dirty, work, .. } = self;
         let group_count = parts.registry.groups.len();
-        let memo = old.memo.next(group_count, dirty, None, |dirty, (from, to), path: &Path| {
-            let ends = (&parts.registry.groups[from.index()], &parts.registry.groups[to.index()]);
-            dirty.spares(&parts.routing, &parts.vlans, ends, path)
-        });
+        let memo = old.memo.next(group_count, dirty, None);
         Network::of(snapshot, old.at, parts, memo, work)
     }
 }

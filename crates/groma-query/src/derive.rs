@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! segments --reconstruct--> Events --+
-//! snapshot --build--------> Network -+--> Traffic
+//! snapshot --build, update> Network -+--> Traffic
 //! ```
 //!
 //! Forks that share segments share their [`Events`]; a version that does not differ from its
@@ -105,6 +105,16 @@ impl<K, T> Kept<K, T> {
     }
 }
 
+impl<T> Kept<(Snapshot, Timestamp), T> {
+    /// The thing last used that was made of a snapshot at this time, or else at any time.
+    fn neighbour(&self, at: Timestamp) -> Option<Arc<T>> {
+        let slots = lock(&self.slots);
+        let made = || slots.iter().rev().filter_map(|((_, time), slot)| Some((time, slot.get()?)));
+        let nearest = made().find(|(time, _)| **time == at).or_else(|| made().next());
+        nearest.map(|(_, thing)| Arc::clone(thing))
+    }
+}
+
 /// Most networks that are kept.
 const NETWORKS_KEPT_MAX: usize = 2 * (EPOCHS_MAX + 1);
 
@@ -179,10 +189,15 @@ impl Derived {
         self.network_at(Timestamp::MAX)
     }
 
-    /// The network as it was at a time. Blocks while it is built.
+    /// The network as it was at a time. Blocks while it is built, or while one that is kept is brought
+    /// to this version, which costs what the difference reaches.
     pub(crate) fn network_at(&self, at: Timestamp) -> Arc<Network> {
         let snapshot = self.database.snapshot();
-        let build = || Network::build(snapshot, at);
+        let neighbour = self.shared.networks.neighbour(at);
+        let build = || match neighbour {
+            Some(neighbour) => neighbour.update(snapshot, at),
+            None => Network::build(snapshot, at),
+        };
         self.shared.networks.of((snapshot.clone(), at), same_network, NETWORKS_KEPT_MAX, build)
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::{DESTINATION, Exit, Goal, Packet, Visit, Walk, What};
 use crate::endpoint::{Endpoint, Place, Placement};
+use crate::gateway::Gateway;
 use crate::index::{DeviceIndex, PortIndex};
 use crate::inventory::Role;
 use crate::path::{Failure, Layer};
-use crate::routing::Gateway;
 use crate::switching::Ties;
 use crate::vlan::Vlans;
 
