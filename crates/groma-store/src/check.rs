@@ -1,9 +1,11 @@
 //! What is wrong in the model itself, whatever the sources say: derived, never stored.
 
+mod rules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use groma_model::{AttributeIndex, EntityRef, Kind, Problem, Schema, Timestamp, Value, ValueType};
+use groma_model::{AttributeIndex, EntityRef, Problem, Schema, Timestamp, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{Entity, Snapshot};
@@ -11,29 +13,41 @@ use crate::{Entity, Snapshot};
 /// How many problems of one sort are listed one by one; the rest is one row with a count.
 pub const CHECK_LISTED_MAX: usize = 100;
 
-/// Finds references to nothing, containment that closes on itself, ports used twice, and addresses
-/// held twice. The place of a problem is the entity, its text the value. Rules about kinds that the
-/// schema does not have are silent. Cost: O(facts).
+/// Finds references to nothing, containment that closes on itself, whatever breaks a rule of the
+/// schema, and addresses held twice. The place of a problem is the entity, its text the value.
+/// Cost: O(facts).
 pub fn check(snapshot: &Snapshot) -> Vec<Problem> {
     let mut found = Found::default();
     references_to_nothing(snapshot, &mut found);
     containment_cycles(snapshot, &mut found);
-    ports_used_twice(snapshot, &mut found);
+    for (number, rule) in snapshot.schema().rules().iter().enumerate() {
+        rules::check(snapshot, number, rule, &mut found);
+    }
     addresses_held_twice(snapshot, &mut found);
     found.into_problems()
+}
+
+/// What is wrong, in the order of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Nothing,
+    Containment,
+    /// By its number in the schema.
+    Rule(usize),
+    Address,
 }
 
 /// Problems by sort, of each the first few and a count.
 #[derive(Default)]
 struct Found {
-    by_sort: BTreeMap<(u8, String), (Vec<Problem>, u64)>,
+    by_sort: BTreeMap<(Sort, String), (Vec<Problem>, u64)>,
 }
 
 impl Found {
-    /// `rule` orders the answer, `sort` is what a count speaks of, such as `physical.port.device`.
-    fn add(&mut self, rule: u8, sort: &str, problem: impl FnOnce() -> Problem) {
+    /// `what` is what a count speaks of, such as `physical.port.device`.
+    fn add(&mut self, sort: Sort, what: &str, problem: impl FnOnce() -> Problem) {
         // Most calls are for a sort that is there, and for some data there are many calls.
-        let (listed, count) = self.by_sort.entry((rule, sort.to_owned())).or_default();
+        let (listed, count) = self.by_sort.entry((sort, what.to_owned())).or_default();
         *count += 1;
         if listed.len() < CHECK_LISTED_MAX {
             listed.push(problem());
@@ -42,12 +56,12 @@ impl Found {
 
     fn into_problems(self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for ((_, sort), (listed, count)) in self.by_sort {
+        for ((_, what), (listed, count)) in self.by_sort {
             let more = count - listed.len() as u64;
             let reason = (listed.first()).map(|problem| problem.reason.clone()).unwrap_or_default();
             problems.extend(listed);
             if more > 0 {
-                problems.push(Problem::new(sort, "", format!("{more} more: {reason}")));
+                problems.push(Problem::new(what, "", format!("{more} more: {reason}")));
             }
         }
         problems
@@ -58,14 +72,14 @@ fn references_to_nothing(snapshot: &Snapshot, found: &mut Found) {
     let schema = snapshot.schema();
     for kind in snapshot.kinds() {
         for (index, attribute) in kind.attributes.iter().enumerate() {
-            if !matches!(attribute.of, ValueType::Reference(_) | ValueType::References(_)) {
+            if attribute.of.targets().is_empty() {
                 continue;
             }
             let sort = format!("{kind}.{}", attribute.name);
             for entity in snapshot.entities(kind.id) {
                 for target in targets(entity, index) {
                     if snapshot.entity(target).is_none() {
-                        found.add(1, &sort, || {
+                        found.add(Sort::Nothing, &sort, || {
                             let reason =
                                 format!("{} refers to something that is not there", attribute.name);
                             problem(schema, entity, &schema.print(target), reason)
@@ -92,7 +106,7 @@ fn containment_cycles(snapshot: &Snapshot, found: &mut Found) {
                     let members = path[*place..].iter().map(|(member, _)| schema.print(member));
                     let members: Vec<_> = members.chain([schema.print(id)]).collect();
                     let first = schema.print(id);
-                    found.add(2, "containment", || {
+                    found.add(Sort::Containment, "containment", || {
                         let reason = "it contains itself, by way of others or at once";
                         Problem::new(first, &members.join(" in "), reason)
                     });
@@ -119,41 +133,6 @@ fn containers<'a>(snapshot: &'a Snapshot, id: &EntityRef) -> Vec<&'a EntityRef> 
         .flat_map(|(index, _)| targets(entity, index))
         .filter(|target| snapshot.entity(target).is_some())
         .collect()
-}
-
-/// A port has one cable and is in one LAG.
-fn ports_used_twice(snapshot: &Snapshot, found: &mut Found) {
-    let uses = [
-        (3, "physical.link", ["a", "b"].as_slice(), "it has more than one link"),
-        (4, "network.lag", ["members"].as_slice(), "it is a member of more than one LAG"),
-    ];
-    let schema = snapshot.schema();
-    for (rule, kind, attributes, reason) in uses {
-        let Some(kind) = schema.find(kind) else { continue };
-        let ends: Vec<_> = attributes.iter().filter_map(|name| kind.attribute(name)).collect();
-        let mut users: FxHashMap<&EntityRef, &Arc<Entity>> = FxHashMap::default();
-        for user in snapshot.entities(kind.id) {
-            if is_no_cable(kind, user) {
-                continue;
-            }
-            for port in ends.iter().flat_map(|end| targets(user, *end)) {
-                let first = *users.entry(port).or_insert(user);
-                if first.id() != user.id() {
-                    found.add(rule, reason, || {
-                        let both = format!("{} and {}", first.key(), user.key());
-                        Problem::new(schema.print(port), &both, reason)
-                    });
-                }
-            }
-        }
-    }
-}
-
-/// A hidden shared segment, or the management network, is several links on one port.
-fn is_no_cable(kind: &Kind, link: &Entity) -> bool {
-    let value = |name| kind.attribute(name).and_then(|attribute| link.value(attribute));
-    value("evidence").and_then(Value::as_text) == Some("segment")
-        || value("out_of_band").and_then(Value::as_boolean) == Some(true)
 }
 
 /// An address that is not shared belongs to one device of a routing table.
@@ -184,7 +163,7 @@ fn addresses_held_twice(snapshot: &Snapshot, found: &mut Found) {
             .unwrap_or("default");
         let (first_owner, first) = *holders.entry((table, text)).or_insert((owner, entity));
         if first_owner != owner {
-            found.add(5, "network.address", || {
+            found.add(Sort::Address, "network.address", || {
                 let both = format!("{} and {}", first.key(), entity.key());
                 let reason = "it is held by several devices and is not marked as shared";
                 Problem::new(format!("{text} in {table}"), &both, reason)

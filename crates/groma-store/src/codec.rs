@@ -1,7 +1,7 @@
 //! Entries of the journal as bytes: written by hand, so that what is on disk changes only on purpose.
 //!
 //! ```text
-//! entry   = format (1 byte), texts, kinds, stamps, body, checksum (8 bytes)
+//! entry   = format (1 byte; 2 of a schema), texts, kinds, stamps, body, checksum (8 bytes)
 //! texts   = count, then each: length, UTF-8         every text is written once
 //! kinds   = count, then each: name, attribute names so that a schema may change its order
 //! stamps  = count, then each: source, observed_at, heard_at, valid from, valid to
@@ -18,15 +18,19 @@ mod write;
 
 use std::sync::Arc;
 
-use groma_model::{Problem, Version};
+use groma_model::Version;
 
-use crate::{Commit, Fork};
+use crate::{Commit, Fork, SchemaRow};
 
-pub(crate) use read::decode;
+pub(crate) use read::{decode, is_schema};
 pub(crate) use write::encode;
 
 /// The first byte of an entry.
 const FORMAT: u8 = 1;
+
+/// The first byte of an entry that is a schema: whoever opens a store looks for them first, and a
+/// groma that knows none does not mistake the rest.
+const FORMAT_SCHEMA: u8 = 2;
 
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,30 +46,16 @@ pub(crate) enum Entry {
     Drop {
         name: Arc<str>,
     },
-}
-
-/// Changes of an entry that do not fit the schema of today.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SetAside {
-    /// Kind, or kind and attribute.
-    what: String,
-    count: u64,
-}
-
-impl SetAside {
-    pub(crate) fn problem(&self) -> Problem {
-        let reason = format!(
-            "{} changes were set aside: the schema no longer has this, or not with such values",
-            self.count
-        );
-        Problem::new(&*self.what, "", reason)
-    }
+    /// Whoever rewrites the journal keeps it: entries behind it are named by its names, those before
+    /// it by the names of the one before.
+    Schema(SchemaRow),
 }
 
 mod tag {
     pub(super) const COMMIT: u8 = 1;
     pub(super) const FORK: u8 = 2;
     pub(super) const DROP: u8 = 3;
+    pub(super) const SCHEMA: u8 = 4;
     /// A commit with the outcome of a poll.
     pub(super) const POLLED_COMMIT: u8 = 16;
     /// Before a commit: what was merged by it.

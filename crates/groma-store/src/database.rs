@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use groma_model::{Problem, Source, Timestamp, Version};
+use groma_model::{Problem, Schema, Source, Timestamp, Version};
 use imbl::{OrdMap, Vector};
 
 use crate::follow::Overlay;
 use crate::fork::{DatabaseId, Known};
+use crate::set_aside::{Aside, SetAside};
 use crate::{Change, Commit, Fork, ForkMode, LIVE, Snapshot, Template};
 
 /// How many problems of one source a database keeps, the newest; those beyond are counted.
@@ -15,6 +16,9 @@ pub const PROBLEMS_KEPT_MAX: usize = 100_000;
 
 /// How many rows of the history of commits a database keeps, the newest.
 pub const COMMITS_KEPT_MAX: usize = 100_000;
+
+/// Source of the problems about facts that the schema has no place for.
+const SCHEMA_SOURCE: &str = "groma:schema";
 
 /// One world: `live` or a fork. `clone` is O(1): a clone is a consistent view that stays as it is
 /// while the [`World`](crate::World) goes on.
@@ -38,6 +42,7 @@ pub struct Database {
     sources: OrdMap<Source, SourceState>,
     commits: Vector<CommitRow>,
     segments: Vector<SegmentRow>,
+    set_aside: SetAside,
 }
 
 /// How a tracking fork follows its template.
@@ -181,6 +186,7 @@ impl Database {
             sources: OrdMap::new(),
             commits: Vector::new(),
             segments: Vector::new(),
+            set_aside: SetAside::default(),
         }
     }
 
@@ -341,7 +347,11 @@ impl Database {
     /// What could not be understood, by source, the oldest first. Where some were not kept, one row
     /// more says how many.
     pub fn problems(&self) -> impl Iterator<Item = ProblemRow> {
-        self.sources.iter().flat_map(|(source, state)| state.rows(source))
+        let aside = self.set_aside.problems(self.snapshot.schema()).into_iter().map(|problem| {
+            let (source, heard_at) = (SCHEMA_SOURCE.into(), self.set_aside.heard_at);
+            ProblemRow { source, problem, heard_at, version: self.version() }
+        });
+        self.sources.iter().flat_map(|(source, state)| state.rows(source)).chain(aside)
     }
 
     /// Who spoke, by name. Cost: O(facts).
@@ -370,6 +380,7 @@ impl Database {
             self.own_version = version;
         }
         self.snapshot = snapshot;
+        self.set_aside.forget(&commit.changes);
         self.last_used_at = self.last_used_at.max(commit.heard_at);
         self.note_observations(&commit.changes);
         let problems = commit.problems.len() as u64 + problems_not_kept;
@@ -396,12 +407,25 @@ impl Database {
         }
     }
 
-    /// Keeps problems that the store itself found while reading its journal.
-    pub(crate) fn note_problems(&mut self, source: &Source, problems: Vec<Problem>, at: Timestamp) {
-        let version = self.version();
-        let state = self.sources.entry(Arc::clone(source)).or_default();
-        state.problems += problems.len() as u64;
-        state.keep(problems, at, version);
+    /// How many changes about a kind, or a kind and attribute (`power.feed.volts`), are set aside
+    /// because the schema does not have it.
+    pub fn set_aside(&self, what: &str) -> u64 {
+        self.set_aside.gone(what)
+    }
+
+    /// Whether the schema has a place for all that was ever said.
+    pub(crate) fn has_all(&self) -> bool {
+        self.set_aside.is_empty()
+    }
+
+    pub(crate) fn put_aside(&mut self, aside: Aside, heard_at: Timestamp) {
+        self.set_aside.take(aside, heard_at);
+    }
+
+    /// Takes a schema that [continues](Schema::continues) its own. Only of a database that holds no
+    /// other snapshots: no fork, and none was made of it.
+    pub(crate) fn take_schema(&mut self, schema: &Arc<Schema>) {
+        self.snapshot = self.snapshot.with_schema(Arc::clone(schema));
     }
 
     /// Facts come in long runs of one source, so that a run is one look-up.

@@ -8,12 +8,10 @@ use std::sync::{Arc, OnceLock};
 
 use groma_model::{Schema, Timestamp, Version};
 
-use crate::codec::{self, Entry, SetAside};
+use crate::codec::{self, Entry};
 use crate::fork::DatabaseId;
+use crate::schemas::Schemas;
 use crate::{Commit, Database, Fork, ForkMode, Snapshot, StoreError};
-
-/// Source of the problems that the store finds while it reads its journal.
-const JOURNAL_SOURCE: &str = "groma:journal";
 
 /// All databases at one version. `clone` is O(databases).
 #[derive(Debug, Clone)]
@@ -26,6 +24,8 @@ pub(crate) struct Databases {
     forks_made: DatabaseId,
     /// Databases dropped since states that nobody needs were last let go.
     dropped: usize,
+    /// How many schemas were applied so far.
+    schemas: usize,
 }
 
 /// A database, as it was when it last caught up.
@@ -49,7 +49,7 @@ impl Databases {
         let held = Held { database: live, pending: None };
         let by_name = BTreeMap::from([(Arc::clone(held.database.name()), held)]);
         let followers = BTreeMap::new();
-        Databases { by_name, version: Version(0), followers, forks_made: 0, dropped: 0 }
+        Databases { by_name, version: Version(0), followers, forks_made: 0, dropped: 0, schemas: 0 }
     }
 
     /// The last commit in any of them.
@@ -87,20 +87,19 @@ impl Databases {
     pub(crate) fn read(
         &mut self,
         bytes: &[u8],
-        schema: &Schema,
+        schemas: &Schemas,
         changing: &mut dyn FnMut(&Database, &Entry),
     ) -> Result<Entry, String> {
-        let (entry, set_aside) =
-            codec::decode(bytes, schema).map_err(|malformed| malformed.to_string())?;
-        self.take(&entry, changing)?;
+        let (entry, aside) =
+            codec::decode(bytes, &schemas.schema, schemas.steps_after(self.schemas))
+                .map_err(|malformed| malformed.to_string())?;
         if let Entry::Commit { database: name, commit, .. } = &entry
-            && !set_aside.is_empty()
+            && !aside.is_empty()
             && let Some(held) = self.by_name.get_mut(name)
         {
-            let problems = set_aside.iter().map(SetAside::problem).collect();
-            held.catch_up().note_problems(&JOURNAL_SOURCE.into(), problems, commit.heard_at);
-            self.tell_followers(name);
+            held.catch_up().put_aside(aside, commit.heard_at);
         }
+        self.take(&entry, changing)?;
         Ok(entry)
     }
 
@@ -124,7 +123,31 @@ impl Databases {
             }
             Entry::Fork(fork) => self.fork(fork),
             Entry::Drop { name } => self.remove(name),
+            Entry::Schema(row) => {
+                if row.version <= self.version {
+                    return Err(format!("it is {} and comes after {}", row.version, self.version));
+                }
+                self.version = row.version;
+                self.schemas += 1;
+                Ok(())
+            }
         }
+    }
+
+    /// Takes a schema that continues that of today, if nothing of another time is held. `false`: it is
+    /// not taken, and everything must be read anew.
+    pub(crate) fn take_schema(&mut self, schema: &Arc<Schema>, before: &Schema) -> bool {
+        if self.by_name.len() > 1 || self.forks_made > 0 || !schema.continues(before) {
+            return false;
+        }
+        let mut held = self.by_name.values_mut();
+        held.all(|held| {
+            let has_all = held.database.has_all();
+            if has_all {
+                held.database.take_schema(schema);
+            }
+            has_all
+        })
     }
 
     fn find(&self, name: &str) -> Option<&Database> {

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::sync::Arc;
 
-use groma_model::{Timestamp, Version};
+use groma_model::{SchemaError, Timestamp, Version};
 
 use crate::JournalError;
 
@@ -91,6 +91,17 @@ pub enum StoreError {
         /// When that was heard.
         since: Timestamp,
     },
+    /// A schema is wrong.
+    #[error("{first}")]
+    Schema {
+        /// The first thing that is wrong.
+        first: SchemaError,
+        /// What else is.
+        others: Vec<SchemaError>,
+    },
+    /// The schema is another one than that for which a commit was made.
+    #[error("the schema has changed since the statement began")]
+    SchemaChanged,
     /// An acknowledged entry of the journal cannot be read.
     #[error("entry {sequence} of the journal cannot be read: {reason}")]
     Damaged {
@@ -127,6 +138,8 @@ impl StoreError {
             StoreError::TooManyDatabases { .. } => Some("Drop forks that are not needed.".into()),
             StoreError::TooLarge { .. } => Some("Commit the changes in several parts.".into()),
             StoreError::NotInSchema { .. } => None,
+            StoreError::Schema { first, .. } => first.hint.clone(),
+            StoreError::SchemaChanged => Some("Run it again.".into()),
             StoreError::NoVersion { .. } => {
                 Some("SELECT * FROM model.commits lists the versions of a database.".into())
             }
@@ -154,6 +167,10 @@ impl StoreError {
                 let more = count - first.len();
                 let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
                 Some(format!("{}{rest}", first.join("; ")))
+            }
+            StoreError::Schema { others, .. } => {
+                let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+                (!others.is_empty()).then(|| others.join("; "))
             }
             _ => {
                 let reasons: Vec<String> =

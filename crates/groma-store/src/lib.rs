@@ -23,6 +23,8 @@ mod merge;
 mod naming;
 mod past;
 mod recent;
+mod schemas;
+mod set_aside;
 mod snapshot;
 mod world;
 
@@ -41,5 +43,7 @@ pub use merge::{Decisions, Merge, MergeRow, Resolution, Side, own_changes};
 pub use naming::{Alias, Poll, PollOutcome, Ruling, Verdict};
 pub use past::{CHECKPOINTS_KEPT_MAX, PastReader};
 pub use recent::{RECENT_CHANGES_MAX, RECENT_COMMITS_MAX};
+pub use schemas::SchemaRow;
+pub use set_aside::UNFIT_KEPT_MAX;
 pub use snapshot::{Conflict, Difference, FactRow, Snapshot};
 pub use world::{Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, MergedFrom, NAME_BYTES_MAX, World};

@@ -9,12 +9,13 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use groma_model::{Schema, Timestamp, Version};
+use groma_model::{Timestamp, Version};
 
 use crate::codec::Entry;
 use crate::databases::Databases;
 use crate::journal::JournalReader;
 use crate::recent::Recent;
+use crate::schemas::Schemas;
 use crate::{Database, Journal, StoreError};
 
 /// Most worlds of the past that are kept after they were read from the journal. Each may take as much
@@ -53,17 +54,21 @@ impl Past {
 
     /// An entry was taken in.
     pub(crate) fn note(&mut self, entry: &Entry, sequence: u64) {
-        if let Entry::Commit { commit, .. } = entry {
-            let began_at = self.began_at.get_or_insert(commit.heard_at);
-            *began_at = commit.heard_at.min(*began_at);
-            self.commits.push((commit.heard_at, sequence));
-        }
+        let heard_at = match entry {
+            Entry::Commit { commit, .. } => commit.heard_at,
+            Entry::Schema(row) => row.heard_at,
+            Entry::Fork(_) | Entry::Drop { .. } => return,
+        };
+        let began_at = self.began_at.get_or_insert(heard_at);
+        *began_at = heard_at.min(*began_at);
+        self.commits.push((heard_at, sequence));
     }
 
     /// Gives back what it holds of databases; the journal has it all.
     pub(crate) fn forget(&mut self, newest: Version) {
         self.recent.forget(newest);
-        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // Whoever is reading a part of the past keeps the old ones to himself.
+        self.checkpoints = Checkpoints::default();
     }
 
     /// The oldest version that can be asked for, and when it was heard.
@@ -90,7 +95,7 @@ impl Past {
         databases: &Databases,
         name: &str,
         version: Version,
-        schema: &Arc<Schema>,
+        schemas: &Arc<Schemas>,
         journal: &dyn Journal,
     ) -> Result<PastReader, StoreError> {
         let database = databases.get(name)?;
@@ -112,7 +117,7 @@ impl Past {
         Ok(PastReader(Way::Journal {
             name: Arc::clone(owner),
             version,
-            schema: Arc::clone(schema),
+            schemas: Arc::clone(schemas),
             reader: journal.reader()?,
             checkpoints: Arc::clone(&self.checkpoints),
         }))
@@ -127,7 +132,7 @@ enum Way {
     Journal {
         name: Arc<str>,
         version: Version,
-        schema: Arc<Schema>,
+        schemas: Arc<Schemas>,
         reader: Box<dyn JournalReader>,
         checkpoints: Checkpoints,
     },
@@ -142,9 +147,9 @@ impl PastReader {
     pub fn read(self) -> Result<Database, StoreError> {
         match self.0 {
             Way::Known(database) => Ok(database),
-            Way::Journal { name, version, schema, reader, checkpoints } => {
-                let start = nearest(&checkpoints, version, &schema);
-                let reached = read_up_to(start, version, &schema, reader.as_ref())?;
+            Way::Journal { name, version, schemas, reader, checkpoints } => {
+                let start = nearest(&checkpoints, version, &schemas);
+                let reached = read_up_to(start, version, &schemas, reader.as_ref())?;
                 let database = reached.databases.get(&name)?.clone();
                 keep(&checkpoints, reached);
                 Ok(database)
@@ -158,7 +163,7 @@ impl PastReader {
 fn read_up_to(
     mut reached: Checkpoint,
     version: Version,
-    schema: &Schema,
+    schemas: &Schemas,
     reader: &dyn JournalReader,
 ) -> Result<Checkpoint, StoreError> {
     if reached.databases.version() == version {
@@ -166,7 +171,7 @@ fn read_up_to(
     }
     let mut damage = None;
     reader.read(reached.sequence, &mut |sequence, bytes| {
-        if let Err(reason) = reached.databases.read(bytes, schema, &mut |_, _| ()) {
+        if let Err(reason) = reached.databases.read(bytes, schemas, &mut |_, _| ()) {
             damage = Some(StoreError::Damaged { sequence, reason });
             return ControlFlow::Break(());
         }
@@ -180,12 +185,15 @@ fn read_up_to(
     damage.map_or(Ok(reached), Err)
 }
 
-fn nearest(checkpoints: &Checkpoints, version: Version, schema: &Arc<Schema>) -> Checkpoint {
+fn nearest(checkpoints: &Checkpoints, version: Version, schemas: &Schemas) -> Checkpoint {
     let mut kept = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
     let earlier = (0..kept.len()).filter(|place| kept[*place].databases.version() <= version);
     let nearest = earlier.max_by_key(|place| kept[*place].databases.version());
     let Some(found) = nearest.and_then(|place| kept.remove(place)) else {
-        return Checkpoint { sequence: 0, databases: Databases::empty(Arc::clone(schema)) };
+        return Checkpoint {
+            sequence: 0,
+            databases: Databases::empty(Arc::clone(&schemas.schema)),
+        };
     };
     kept.push_back(found.clone());
     found

@@ -61,6 +61,13 @@ impl Snapshot {
         Snapshot { schema, version: Version(0), fact_count: 0, entities }
     }
 
+    /// The same under a schema that [continues](Schema::continues) its own. Cost: O(kinds).
+    pub(crate) fn with_schema(&self, schema: Arc<Schema>) -> Snapshot {
+        let mut entities = Vec::clone(&self.entities);
+        entities.resize(schema.kinds().len(), OrdMap::new());
+        Snapshot { schema, entities: Arc::new(entities), ..self.clone() }
+    }
+
     /// Its schema.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema

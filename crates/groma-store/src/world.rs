@@ -1,8 +1,8 @@
 //! All databases of one store, over one journal.
 //!
 //! ```text
-//! commit, fork, drop --> entry --> Journal (durable) --> take --> databases
-//!                     open: Journal, from the start ------^
+//! commit, fork, drop, schema --> entry --> Journal (durable) --> take --> databases
+//!                             open: Journal, from the start ------^
 //! ```
 //!
 //! **Invariant:** what is in memory is what [`World::open`] would read from the journal: both ways go
@@ -11,14 +11,15 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use groma_model::{Problem, Schema, Source, Timestamp, Version};
+use groma_model::{Problem, Schema, SchemaError, SchemaText, Source, Timestamp, Version};
 
 use crate::codec::{self, Entry};
 use crate::databases::Databases;
 use crate::past::{Past, PastReader};
+use crate::schemas::Schemas;
 use crate::{
-    Change, CommitRow, Database, Fork, Journal, Merge, PROBLEMS_KEPT_MAX, Poll, ProblemRow,
-    Segment, SegmentRow, Snapshot, SourceRow, StoreError,
+    Change, CommitRow, Database, Fork, Journal, MemoryJournal, Merge, PROBLEMS_KEPT_MAX, Poll,
+    ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow, StoreError,
 };
 
 /// Name of the database that holds what the sources say.
@@ -80,7 +81,7 @@ impl Commit {
 
 /// All databases of one store.
 pub struct World {
-    schema: Arc<Schema>,
+    schemas: Arc<Schemas>,
     journal: Box<dyn Journal>,
     databases: Databases,
     past: Past,
@@ -90,17 +91,18 @@ pub struct World {
 }
 
 impl World {
-    /// Reads the journal from its start. Facts of kinds, attributes or values that the schema no
-    /// longer has are set aside: they stay in the journal, and a problem counts them.
-    /// Cost: O(entries and their changes).
+    /// Reads the journal from its start, under `base`, the schema that ships, with what the site's
+    /// schema adds to it. Facts that the schema has no place for are set aside: they stay in the
+    /// journal, and are problems. Cost: O(entries and their changes).
     ///
     /// # Errors
     /// The journal fails, or an entry that was acknowledged cannot be read.
-    pub fn open(schema: Arc<Schema>, journal: Box<dyn Journal>) -> Result<World, StoreError> {
+    pub fn open(base: Arc<Schema>, mut journal: Box<dyn Journal>) -> Result<World, StoreError> {
+        let schemas = Arc::new(Schemas::read(base, journal.as_mut())?);
         let mut world = World {
-            databases: Databases::empty(Arc::clone(&schema)),
+            databases: Databases::empty(Arc::clone(&schemas.schema)),
             past: Past::default(),
-            schema,
+            schemas,
             journal,
             torn_tail: None,
             broken: None,
@@ -111,7 +113,76 @@ impl World {
 
     /// The schema of all its databases.
     pub fn schema(&self) -> &Arc<Schema> {
-        &self.schema
+        &self.schemas.schema
+    }
+
+    /// The schemas that the site has given, the oldest first; the last is in force.
+    pub fn schemas(&self) -> &[SchemaRow] {
+        &self.schemas.rows
+    }
+
+    /// What the site's schema says that this groma does not understand, or has itself by now; it is
+    /// left out.
+    pub fn schema_errors(&self) -> &[SchemaError] {
+        &self.schemas.errors
+    }
+
+    /// The schema that ships with what these files would add to it, in place of the site's.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`]: something in it is wrong.
+    pub fn schema_with(&self, files: &[SchemaText]) -> Result<Schema, StoreError> {
+        let (schema, mut errors) = self.schemas.base.extended(files);
+        if errors.is_empty() {
+            return Ok(schema);
+        }
+        let first = errors.remove(0);
+        Err(StoreError::Schema { first, others: errors })
+    }
+
+    /// Makes a site's schema durable and takes it for all databases, in place of the one before.
+    /// No files: the one that ships alone. The same files again change nothing.
+    /// Cost: O(kinds) if it only adds and there is no fork; else that of [`World::open`], since every
+    /// fact is read again.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`]: something in it is wrong, and nothing has changed.
+    pub fn apply_schema(
+        &mut self,
+        files: Vec<SchemaText>,
+        source: Source,
+        heard_at: Timestamp,
+    ) -> Result<Version, StoreError> {
+        self.schema_with(&files)?;
+        if self.schemas().last().map_or(files.is_empty(), |last| last.files == files) {
+            return Ok(self.version());
+        }
+        let before = Arc::clone(self.schema());
+        let version = Version(self.version().0 + 1);
+        let row = SchemaRow { version, heard_at, source, files };
+        self.append(Entry::Schema(row.clone()))?;
+        Arc::make_mut(&mut self.schemas).add(row);
+        if self.databases.take_schema(&self.schemas.schema, &before) {
+            self.past.forget(version);
+        } else {
+            self.read_anew()?;
+        }
+        Ok(version)
+    }
+
+    /// Reads the whole journal under the schema of today.
+    fn read_anew(&mut self) -> Result<(), StoreError> {
+        let journal = std::mem::replace(&mut self.journal, Box::new(MemoryJournal::default()));
+        match World::open(Arc::clone(&self.schemas.base), journal) {
+            Ok(anew) => {
+                *self = World { torn_tail: self.torn_tail.take(), ..anew };
+                Ok(())
+            }
+            Err(error) => {
+                self.broken = Some(error.to_string());
+                Err(error)
+            }
+        }
     }
 
     /// The last commit in any database.
@@ -158,7 +229,7 @@ impl World {
     /// # Errors
     /// As [`World::database_at`], but for those of reading.
     pub fn past(&self, name: &str, version: Version) -> Result<PastReader, StoreError> {
-        self.past.of(&self.databases, name, version, &self.schema, self.journal.as_ref())
+        self.past.of(&self.databases, name, version, &self.schemas, self.journal.as_ref())
     }
 
     /// The last version that had been heard at a time, in any database; 0: none had.
@@ -231,6 +302,22 @@ impl World {
         Ok(version)
     }
 
+    /// As [`World::commit`], of changes that were made for a schema which the world may have left.
+    ///
+    /// # Errors
+    /// [`StoreError::SchemaChanged`]: it has; the changes name kinds by its numbers.
+    pub fn commit_under(
+        &mut self,
+        schema: &Arc<Schema>,
+        database: &str,
+        commit: Commit,
+    ) -> Result<Version, StoreError> {
+        if !Arc::ptr_eq(schema, self.schema()) {
+            return Err(StoreError::SchemaChanged);
+        }
+        self.commit(database, commit)
+    }
+
     /// Acknowledges files of trace messages, which must be durable already.
     pub fn add_segments(
         &mut self,
@@ -288,7 +375,7 @@ impl World {
             }
         }
         if merge.conflicts() > 0 {
-            return Err(merge.refusal(&self.schema));
+            return Err(merge.refusal(self.schema()));
         }
         if merge.rows.is_empty() {
             return Ok(None);
@@ -316,7 +403,7 @@ impl World {
         if let Some(reason) = &self.broken {
             return Err(StoreError::ReadOnly { reason: reason.clone() });
         }
-        let bytes = codec::encode(&entry, &self.schema)?;
+        let bytes = codec::encode(&entry, self.schema())?;
         if bytes.len() > ENTRY_BYTES_MAX {
             let (size_bytes, max_bytes) = (bytes.len(), ENTRY_BYTES_MAX);
             return Err(StoreError::TooLarge { size_bytes, max_bytes });
@@ -350,7 +437,7 @@ impl World {
                 return ControlFlow::Break(());
             }
             let mut changing = |before: &Database, entry: &Entry| past.note_change(before, entry);
-            match databases.read(bytes, &self.schema, &mut changing) {
+            match databases.read(bytes, &self.schemas, &mut changing) {
                 Ok(entry) => past.note(&entry, sequence),
                 Err(reason) => unread = Some((sequence, reason)),
             }

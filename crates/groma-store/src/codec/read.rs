@@ -1,48 +1,59 @@
 //! Bytes to an entry, trusting nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use groma_model::{
-    AliasKind, Attribute, AttributeIndex, EntityRef, Fact, Interval, Kind, KindId, Problem, Schema,
-    Source, Timestamp, Value, ValueType, Version,
+    AliasKind, Attribute, AttributeIndex, EntityRef, Fact, Interval, Kind, KindId, Problem,
+    Renames, Schema, SchemaText, Source, Timestamp, Value, ValueType, Version,
 };
 
 use super::bytes::{Malformed, Reader, checksum};
-use super::{Entry, FORMAT, SetAside, tag};
+use super::{Entry, FORMAT, FORMAT_SCHEMA, tag};
+use crate::set_aside::{Aside, UNFIT_KEPT_MAX, Unfit};
 use crate::{
-    Alias, Change, Commit, Fork, ForkMode, MergedFrom, Poll, PollOutcome, Ruling, Segment, Verdict,
+    Alias, Change, Commit, Fork, ForkMode, MergedFrom, Poll, PollOutcome, Ruling, SchemaRow,
+    Segment, Verdict,
 };
 
 /// Most elements that room is made for at once; a longer list grows as it is read.
 const RESERVED_MAX: usize = 1 << 16;
 
-/// Reads an entry. What does not fit the schema is set aside and counted. Cost: linear.
-pub(crate) fn decode(bytes: &[u8], schema: &Schema) -> Result<(Entry, Vec<SetAside>), Malformed> {
+/// Whether an entry is a schema, from its first byte.
+pub(crate) fn is_schema(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&FORMAT_SCHEMA)
+}
+
+/// Reads an entry, whose names `steps` lead to those of `schema`. What does not fit is set aside.
+/// Cost: linear.
+pub(crate) fn decode(
+    bytes: &[u8],
+    schema: &Schema,
+    steps: &[Renames],
+) -> Result<(Entry, Aside), Malformed> {
     let (sealed, sum) = bytes.split_last_chunk::<8>().ok_or(Malformed("it is too short"))?;
     if checksum(sealed) != u64::from_le_bytes(*sum) {
         return Err(Malformed("its checksum is wrong"));
     }
     let mut bytes = Reader::new(sealed);
-    if bytes.byte()? != FORMAT {
+    if !matches!(bytes.byte()?, FORMAT | FORMAT_SCHEMA) {
         return Err(Malformed("its format is not known; a newer groma may have written it"));
     }
-    let mut decoder = Decoder::new(bytes, schema)?;
+    let mut decoder = Decoder::new(bytes, schema, steps)?;
     let entry = decoder.entry()?;
     if !decoder.bytes.is_at_end() {
         return Err(Malformed("there is more behind its end"));
     }
-    let set_aside = decoder.set_aside.into_iter();
-    Ok((entry, set_aside.map(|(what, count)| SetAside { what, count }).collect()))
+    Ok((entry, decoder.aside))
 }
 
 struct Decoder<'a> {
     bytes: Reader<'a>,
     schema: &'a Schema,
+    steps: &'a [Renames],
     texts: Vec<Arc<str>>,
     kinds: Vec<WrittenKind>,
     stamps: Vec<Stamp>,
-    set_aside: BTreeMap<String, u64>,
+    aside: Aside,
 }
 
 /// A kind as it was when the entry was written.
@@ -60,18 +71,27 @@ struct Stamp {
     valid: Interval,
 }
 
-/// An entity, or its kind's place among the written ones if the schema no longer has that.
-type Referred = Result<EntityRef, usize>;
+/// An entity, by its kind's place among the written ones.
+#[derive(Clone)]
+struct Referred {
+    kind: usize,
+    key: Arc<str>,
+}
 
 impl<'a> Decoder<'a> {
-    fn new(bytes: Reader<'a>, schema: &'a Schema) -> Result<Decoder<'a>, Malformed> {
+    fn new(
+        bytes: Reader<'a>,
+        schema: &'a Schema,
+        steps: &'a [Renames],
+    ) -> Result<Decoder<'a>, Malformed> {
         let mut decoder = Decoder {
             bytes,
             schema,
+            steps,
             texts: Vec::new(),
             kinds: Vec::new(),
             stamps: Vec::new(),
-            set_aside: BTreeMap::new(),
+            aside: Aside::default(),
         };
         decoder.texts = decoder.list(1, |decoder| decoder.bytes.text().map(Arc::from))?;
         decoder.kinds = decoder.list(2, Decoder::kind)?;
@@ -88,8 +108,19 @@ impl<'a> Decoder<'a> {
             }
             tag::FORK_BY => self.fork().map(Entry::Fork),
             tag::DROP => Ok(Entry::Drop { name: self.text()? }),
+            tag::SCHEMA => Ok(Entry::Schema(self.schema_row()?)),
             other => self.committed(other),
         }
+    }
+
+    fn schema_row(&mut self) -> Result<SchemaRow, Malformed> {
+        Ok(SchemaRow {
+            version: Version(self.bytes.number()?),
+            heard_at: self.time()?,
+            source: self.text()?,
+            files: self
+                .list(2, |decoder| Ok(SchemaText::new(&*decoder.text()?, &*decoder.text()?)))?,
+        })
     }
 
     fn committed(&mut self, tag: u8) -> Result<Entry, Malformed> {
@@ -166,7 +197,7 @@ impl<'a> Decoder<'a> {
             if what & tag::SAME_ENTITY == 0 {
                 last = Some(self.reference()?);
             }
-            let entity = last.clone().ok_or(Malformed("its first change has no entity"))?;
+            let entity = last.as_ref().ok_or(Malformed("its first change has no entity"))?;
             match what & !tag::SAME_ENTITY {
                 tag::EXISTS => {
                     changes.extend(self.known(entity).map(|entity| Change::Exists { entity }))
@@ -224,67 +255,69 @@ impl<'a> Decoder<'a> {
     }
 
     /// `None`: set aside.
-    fn known(&mut self, entity: Referred) -> Option<EntityRef> {
-        entity
-            .map_err(|kind| {
-                let what = self.kinds[kind].name.to_string();
-                *self.set_aside.entry(what).or_default() += 1;
-            })
-            .ok()
+    fn known(&mut self, entity: &Referred) -> Option<EntityRef> {
+        let kind = &self.kinds[entity.kind];
+        if kind.id.is_none() {
+            *self.aside.gone.entry(kind.name.to_string()).or_default() += 1;
+        }
+        kind.id.map(|kind| EntityRef { kind, key: Arc::clone(&entity.key) })
     }
 
     /// `None`: set aside.
-    fn assertion(&mut self, entity: Referred) -> Result<Option<Change>, Malformed> {
+    fn assertion(&mut self, referred: &Referred) -> Result<Option<Change>, Malformed> {
         let written = self.bytes.number()? as usize;
         let stamp = self.bytes.number()? as usize;
         let value = self.value()?;
-        let Some(entity) = self.known(entity) else { return Ok(None) };
+        let Some(entity) = self.known(referred) else { return Ok(None) };
+        let Some(attribute) = self.attribute(referred, written)? else { return Ok(None) };
         let stamp = self.stamps.get(stamp).ok_or(Malformed("a stamp is not in its table"))?;
-        let (source, valid) = (Arc::clone(&stamp.source), stamp.valid);
-        let (observed_at, heard_at) = (stamp.observed_at, stamp.heard_at);
-        let (name, attribute) = self.attribute(&entity, written)?;
-        let kind = self.schema.kind(entity.kind);
-        let fitting = attribute
-            .and_then(|attribute| Some((attribute, fit(value, &kind.attributes[attribute])?)));
-        let Some((attribute, value)) = fitting else {
-            self.set_aside(&entity, &name);
-            return Ok(None);
+        let of = &self.schema.kind(entity.kind).attributes[attribute];
+        let value = match value.fit(of, self.schema) {
+            Ok(value) => value,
+            Err(unfit) if self.aside.unfit.len() < UNFIT_KEPT_MAX => {
+                let place = (entity, attribute, Arc::clone(&stamp.source), stamp.valid.from);
+                self.aside.unfit.push((place, unfit));
+                return Ok(None);
+            }
+            Err(_) => {
+                self.aside.unfit_more += 1;
+                return Ok(None);
+            }
         };
-        let fact = Fact { value, source, observed_at, heard_at, valid };
+        let fact = Fact {
+            value,
+            source: Arc::clone(&stamp.source),
+            observed_at: stamp.observed_at,
+            heard_at: stamp.heard_at,
+            valid: stamp.valid,
+        };
         Ok(Some(Change::Assert { entity, attribute, fact }))
     }
 
     /// `None`: set aside, as what it takes back was.
-    fn retraction(&mut self, entity: Referred) -> Result<Option<Change>, Malformed> {
+    fn retraction(&mut self, referred: &Referred) -> Result<Option<Change>, Malformed> {
         let written = self.bytes.number()? as usize;
         let (source, valid_from) = (self.text()?, self.time()?);
-        let Some(entity) = self.known(entity) else { return Ok(None) };
-        let (name, attribute) = self.attribute(&entity, written)?;
-        let Some(attribute) = attribute else {
-            self.set_aside(&entity, &name);
-            return Ok(None);
-        };
-        Ok(Some(Change::Retract { entity, attribute, source, valid_from }))
+        let Some(entity) = self.known(referred) else { return Ok(None) };
+        let attribute = self.attribute(referred, written)?;
+        Ok(attribute.map(|attribute| Change::Retract { entity, attribute, source, valid_from }))
     }
 
-    /// The name of an attribute as it was written, and its place today if there is one.
+    /// The place today of an attribute. `None`: set aside.
     fn attribute(
-        &self,
-        entity: &EntityRef,
+        &mut self,
+        referred: &Referred,
         written: usize,
-    ) -> Result<(Arc<str>, Option<AttributeIndex>), Malformed> {
-        (self.kinds.iter())
-            .find(|kind| kind.id == Some(entity.kind))
-            .and_then(|kind| kind.attributes.get(written).cloned())
-            .ok_or(Malformed("an attribute is not in its table"))
+    ) -> Result<Option<AttributeIndex>, Malformed> {
+        let kind = &self.kinds[referred.kind];
+        let (name, attribute) =
+            kind.attributes.get(written).ok_or(Malformed("an attribute is not in its table"))?;
+        if attribute.is_none() {
+            *self.aside.gone.entry(format!("{}.{name}", kind.name)).or_default() += 1;
+        }
+        Ok(*attribute)
     }
 
-    fn set_aside(&mut self, entity: &EntityRef, attribute: &str) {
-        let what = format!("{}.{attribute}", self.schema.kind(entity.kind));
-        *self.set_aside.entry(what).or_default() += 1;
-    }
-
-    /// `Err` inside: it refers to a kind that the schema no longer has.
     fn value(&mut self) -> Result<Written, Malformed> {
         let value = match self.bytes.byte()? {
             tag::NONE => return Ok(Written::Absent),
@@ -298,16 +331,27 @@ impl<'a> Decoder<'a> {
             tag::INTEGERS => {
                 Value::Integers(self.list(1, |decoder| decoder.bytes.signed())?.into())
             }
-            tag::REFERENCE => match self.reference()? {
-                Ok(target) => Value::Reference(target),
-                Err(_) => return Ok(Written::OfUnknownKind),
-            },
+            tag::REFERENCE => {
+                let target = self.reference()?;
+                match self.kinds[target.kind].id {
+                    Some(kind) => Value::Reference(EntityRef { kind, key: target.key }),
+                    None => return Ok(Written::Keys(vec![target.key])),
+                }
+            }
             tag::REFERENCES => {
-                let targets: Result<Arc<[_]>, _> =
-                    self.list(2, Decoder::reference)?.into_iter().collect();
-                match targets {
-                    Ok(targets) => Value::References(targets),
-                    Err(_) => return Ok(Written::OfUnknownKind),
+                let targets = self.list(2, Decoder::reference)?;
+                let known: Option<Arc<[EntityRef]>> = (targets.iter())
+                    .map(|target| {
+                        let kind = self.kinds[target.kind].id?;
+                        Some(EntityRef { kind, key: Arc::clone(&target.key) })
+                    })
+                    .collect();
+                match known {
+                    Some(targets) => Value::References(targets),
+                    None => {
+                        let keys = targets.into_iter().map(|target| target.key);
+                        return Ok(Written::Keys(keys.collect()));
+                    }
                 }
             }
             _ => return Err(Malformed("a value is of no known sort")),
@@ -318,19 +362,26 @@ impl<'a> Decoder<'a> {
     fn reference(&mut self) -> Result<Referred, Malformed> {
         let kind = self.bytes.number()? as usize;
         let key = self.text()?;
-        let id = self.kinds.get(kind).ok_or(Malformed("a kind is not in its table"))?.id;
-        Ok(id.map(|kind| EntityRef { kind, key }).ok_or(kind))
+        if self.kinds.len() <= kind {
+            return Err(Malformed("a kind is not in its table"));
+        }
+        Ok(Referred { kind, key })
     }
 
     fn kind(&mut self) -> Result<WrittenKind, Malformed> {
+        let (schema, steps) = (self.schema, self.steps);
         let name = self.text()?;
-        let kind = self.schema.find(&name);
+        let today = steps.iter().fold(&name, |name, step| step.kind(name));
+        let kind = schema.find_once_named(today);
         let attributes = self.list(1, |decoder| {
-            let name = decoder.text()?;
-            let index = kind.and_then(|kind: &Kind| kind.attribute(&name));
-            Ok((name, index))
+            let attribute = decoder.text()?;
+            let (_, today) = steps.iter().fold((&name, &attribute), |(kind, attribute), step| {
+                (step.kind(kind), step.attribute(kind, attribute))
+            });
+            let index = kind.and_then(|kind: &Kind| kind.attribute_once_named(today));
+            Ok((attribute, index))
         })?;
-        Ok(WrittenKind { name, id: kind.map(|kind| kind.id), attributes })
+        Ok(WrittenKind { id: kind.map(|kind| kind.id), attributes, name })
     }
 
     fn stamp(&mut self) -> Result<Stamp, Malformed> {
@@ -369,40 +420,27 @@ impl<'a> Decoder<'a> {
 enum Written {
     Absent,
     Value(Value),
-    OfUnknownKind,
+    /// Of entities of which not every kind is there any more.
+    Keys(Vec<Arc<str>>),
 }
 
-/// The value, if the attribute can hold it today.
-fn fit(written: Written, attribute: &Attribute) -> Option<Option<Value>> {
-    let value = match written {
-        Written::Absent => return Some(None),
-        Written::OfUnknownKind => return None,
-        Written::Value(value) => value,
-    };
-    let value = match (&attribute.of, value) {
-        (ValueType::Enum(words), Value::Text(text)) => {
-            Value::Text(Arc::clone(words.iter().find(|word| **word == text)?))
+impl Written {
+    /// The value as the attribute holds it today.
+    fn fit(self, attribute: &Attribute, schema: &Schema) -> Result<Option<Value>, Unfit> {
+        match (self, &attribute.of) {
+            (Written::Absent, _) => Ok(None),
+            (Written::Value(value), _) => match value.refit(attribute, schema) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) => Err(Unfit { reason: error.to_string(), given: error.given }),
+            },
+            (Written::Keys(keys), ValueType::Texts) => Ok(Some(Value::Texts(keys.into()))),
+            (Written::Keys(keys), ValueType::Text) if keys.len() == 1 => {
+                Ok(Some(Value::Text(Arc::clone(&keys[0]))))
+            }
+            (Written::Keys(keys), _) => {
+                let reason = format!("{}: what it refers to is of no kind today", attribute.name);
+                Err(Unfit { given: keys.join(","), reason })
+            }
         }
-        (ValueType::Reference(kinds), Value::Reference(target))
-            if !kinds.contains(&target.kind) =>
-        {
-            return None;
-        }
-        (ValueType::References(kinds), Value::References(targets))
-            if !targets.iter().all(|target| kinds.contains(&target.kind)) =>
-        {
-            return None;
-        }
-        (ValueType::Text, value @ Value::Text(_))
-        | (ValueType::Integer, value @ Value::Integer(_))
-        | (ValueType::Float, value @ Value::Float(_))
-        | (ValueType::Boolean, value @ Value::Boolean(_))
-        | (ValueType::Timestamp, value @ Value::Timestamp(_))
-        | (ValueType::Texts, value @ Value::Texts(_))
-        | (ValueType::Integers, value @ Value::Integers(_))
-        | (ValueType::Reference(_), value @ Value::Reference(_))
-        | (ValueType::References(_), value @ Value::References(_)) => value,
-        _ => return None,
-    };
-    Some(Some(value))
+    }
 }

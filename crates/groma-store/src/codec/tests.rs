@@ -1,9 +1,10 @@
-use groma_model::{AliasKind, EntityRef, Fact, Interval, Schema, Timestamp, Value};
+use groma_model::{AliasKind, EntityRef, Fact, Interval, Problem, Schema, Timestamp, Value};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::set_aside::Aside;
 use crate::{Alias, Change, ForkMode, MergedFrom, Poll, PollOutcome, Ruling, Segment, Verdict};
 
 /// Every attribute of every sort that a value can be.
@@ -169,7 +170,7 @@ proptest! {
     fn what_is_written_is_read(entry in entry()) {
         let schema = schema();
         let bytes = encode(&entry, &schema).unwrap();
-        prop_assert_eq!(decode(&bytes, &schema).unwrap(), (entry, Vec::new()));
+        prop_assert_eq!(decode(&bytes, &schema, &[]).unwrap(), (entry, Aside::default()));
     }
 
     #[test]
@@ -180,8 +181,8 @@ proptest! {
         let bytes = encode(&entry, &schema).unwrap();
         let mut changed = bytes.clone();
         changed[place.index(bytes.len())] ^= flip;
-        prop_assert!(decode(&changed, &schema).is_err());
-        prop_assert!(decode(&bytes[..place.index(bytes.len())], &schema).is_err());
+        prop_assert!(decode(&changed, &schema, &[]).is_err());
+        prop_assert!(decode(&bytes[..place.index(bytes.len())], &schema, &[]).is_err());
     }
 
     /// The checksum is no defence against a bug in a writer: a reader must bear anything.
@@ -194,15 +195,15 @@ proptest! {
     ) {
         let schema = schema();
         let mut bytes = unseal(&encode(&entry, &schema).unwrap());
-        let _ = decode(&seal(bytes[..cut.index(bytes.len())].to_vec()), &schema);
+        let _ = decode(&seal(bytes[..cut.index(bytes.len())].to_vec()), &schema, &[]);
         for (spot, byte) in &spots {
             let place = spot.index(bytes.len());
             bytes[place] = *byte;
         }
-        let _ = decode(&seal(bytes), &schema);
-        let _ = decode(&noise, &schema);
+        let _ = decode(&seal(bytes), &schema, &[]);
+        let _ = decode(&noise, &schema, &[]);
         let noise = seal([&[FORMAT], noise.as_slice()].concat());
-        let _ = decode(&noise, &schema);
+        let _ = decode(&noise, &schema, &[]);
     }
 }
 
@@ -215,7 +216,7 @@ fn a_large_count_asks_for_no_memory() {
             .chain([0; 3].into_iter().take(before))
             .chain(huge.clone())
             .collect();
-        let error = decode(&seal(bytes), &schema()).unwrap_err();
+        let error = decode(&seal(bytes), &schema(), &[]).unwrap_err();
         assert_eq!(error.to_string(), "a count is larger than what follows");
     }
 }
@@ -284,16 +285,28 @@ fn a_schema_may_change_its_order_and_what_it_lost_is_set_aside() {
         r#"{ name = "word", type = "enum", values = ["one"], doc = "d" }"#.to_owned(),
         r#"{ name = "text", type = "text", doc = "d" }"#.to_owned(),
     ];
-    let (read, set_aside) = decode(&bytes, &parse("a.thing", &later)).unwrap();
+    let (read, aside) = decode(&bytes, &parse("a.thing", &later), &[]).unwrap();
     let Entry::Commit { commit, .. } = read else { panic!("it is a commit") };
     assert_eq!(
         commit.changes,
         [change(2, Value::Text("kept".into())), change(1, Value::Text("one".into()))]
     );
-    let shown: Vec<_> = set_aside.iter().map(|aside| (aside.what.as_str(), aside.count)).collect();
-    assert_eq!(shown, [("a.thing.integer", 1), ("a.thing.word", 1)]);
+    assert_eq!(Vec::from_iter(aside.gone), [("a.thing.integer".to_owned(), 1)]);
+    let [(_, unfit)] = aside.unfit.as_slice() else { panic!("one value does not fit") };
+    assert_eq!(unfit.reason, "word: \"two\" is not one of one");
 
-    let (_, set_aside) = decode(&bytes, &parse("b.thing", &later)).unwrap();
-    assert_eq!(set_aside[0].problem().place, "a.thing");
-    assert!(set_aside[0].problem().reason.starts_with("4 changes were set aside"));
+    let (_, aside) = decode(&bytes, &parse("b.thing", &later), &[]).unwrap();
+    assert_eq!(Vec::from_iter(aside.gone), [("a.thing".to_owned(), 4)]);
+}
+
+#[test]
+fn a_schema_is_known_by_its_first_byte() {
+    let files = vec![groma_model::SchemaText::new("power.toml", "# nothing")];
+    let row = SchemaRow { version: Version(7), heard_at: Timestamp(1), source: "s".into(), files };
+    let entry = Entry::Schema(row);
+    let bytes = encode(&entry, &schema()).unwrap();
+    assert!(is_schema(&bytes));
+    assert_eq!(decode(&bytes, &schema(), &[]).unwrap(), (entry, Aside::default()));
+    let entry = Entry::Drop { name: "x".into() };
+    assert!(!is_schema(&encode(&entry, &schema()).unwrap()));
 }

@@ -4,9 +4,10 @@ use groma_model::{AttributeIndex, EntityRef, Fact, Interval, KindId, Schema, Tim
 use rustc_hash::FxHashMap;
 
 use super::bytes::{checksum, put_fixed, put_number, put_signed};
-use super::{Entry, FORMAT, tag};
+use super::{Entry, FORMAT, FORMAT_SCHEMA, tag};
 use crate::{
-    Alias, Change, Commit, Fork, ForkMode, Poll, PollOutcome, Ruling, StoreError, Verdict,
+    Alias, Change, Commit, Fork, ForkMode, Poll, PollOutcome, Ruling, SchemaRow, StoreError,
+    Verdict,
 };
 
 /// Writes an entry. Cost: linear.
@@ -25,7 +26,7 @@ pub(crate) fn encode(entry: &Entry, schema: &Schema) -> Result<Vec<u8>, StoreErr
         body: Vec::new(),
     };
     writer.entry(entry)?;
-    Ok(writer.finish())
+    Ok(writer.finish(if matches!(entry, Entry::Schema(_)) { FORMAT_SCHEMA } else { FORMAT }))
 }
 
 struct Writer<'a> {
@@ -70,6 +71,7 @@ impl<'a> Writer<'a> {
                 self.body.push(tag::DROP);
                 self.text(name);
             }
+            Entry::Schema(row) => self.schema_row(row),
         }
         Ok(())
     }
@@ -85,6 +87,18 @@ impl<'a> Writer<'a> {
             ForkMode::Tracking => tag::TRACKING,
         });
         self.number(fork.at.map_or(0, |version| version.0 + 1));
+    }
+
+    fn schema_row(&mut self, row: &'a SchemaRow) {
+        self.body.push(tag::SCHEMA);
+        self.number(row.version.0);
+        self.time(row.heard_at);
+        self.text(&row.source);
+        self.number(row.files.len() as u64);
+        for file in &row.files {
+            self.text(&file.name);
+            self.text(&file.text);
+        }
     }
 
     fn commit(&mut self, commit: &'a Commit) -> Result<(), StoreError> {
@@ -315,7 +329,7 @@ impl<'a> Writer<'a> {
         put_fixed(&mut self.body, time.0 as u64);
     }
 
-    fn finish(self) -> Vec<u8> {
+    fn finish(self, format: u8) -> Vec<u8> {
         let tables = [
             (self.texts.len(), &self.texts_out),
             (self.kinds.len(), &self.kinds_out),
@@ -323,7 +337,7 @@ impl<'a> Writer<'a> {
         ];
         let size: usize = tables.iter().map(|(_, out)| out.len() + 10).sum();
         let mut entry = Vec::with_capacity(1 + size + self.body.len() + 8);
-        entry.push(FORMAT);
+        entry.push(format);
         for (count, out) in tables {
             put_number(&mut entry, count as u64);
             entry.extend_from_slice(out);

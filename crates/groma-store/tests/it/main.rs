@@ -8,4 +8,5 @@ mod forks;
 mod laws;
 mod made;
 mod past;
+mod schema;
 mod world;
