@@ -23,16 +23,23 @@ use crate::{Engine, QueryError, View, messages, tables};
 pub(crate) struct Databases {
     engine: Engine,
     pinned: Mutex<HashMap<String, Arc<View>>>,
+    /// Why a database that the statement names cannot be seen; the SQL engine only knows that.
+    refusal: Mutex<Option<QueryError>>,
     accounting: Accounting,
 }
 
 impl Databases {
     pub(crate) fn new(engine: Engine, accounting: Accounting) -> Databases {
-        Databases { engine, pinned: Mutex::default(), accounting }
+        Databases { engine, pinned: Mutex::default(), refusal: Mutex::default(), accounting }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Why a database that was named could not be seen. `None`: all could be.
+    pub(crate) fn refusal(&self) -> Option<QueryError> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The pinned view of a database.
@@ -67,7 +74,10 @@ impl CatalogProviderList for Databases {
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        let view = self.view(name).ok()?;
+        let refuse = |error| {
+            self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        };
+        let view = self.view(name).map_err(refuse).ok()?;
         Some(Arc::new(Database { view }))
     }
 }

@@ -52,7 +52,7 @@ const DERIVED_KEPT_MAX: usize = 16;
 /// The derived parts of the versions in use.
 #[derive(Default)]
 pub(crate) struct DerivedCache {
-    kept: Mutex<HashMap<(State, Version), Arc<Derived>>>,
+    kept: Mutex<HashMap<(State, Version, Timestamp), Arc<Derived>>>,
     shared: Arc<Shared>,
 }
 
@@ -126,15 +126,16 @@ const KINDS_ABOVE_NETWORK: [&str; 4] =
 const EVENTS_KEPT_MAX: usize = 2;
 
 impl DerivedCache {
-    /// What is derived from a database as it is now; nothing is computed yet.
+    /// What is derived from a database as it is now, or was at a time; nothing is computed yet.
     pub(crate) fn of(
         &self,
         database: &Database,
         live: &Database,
+        at: Timestamp,
         segments_folder: Option<&Path>,
     ) -> Arc<Derived> {
         let mut kept = lock(&self.kept);
-        let key = (database.state(), live.version());
+        let key = (database.state(), live.version(), at);
         if kept.len() >= DERIVED_KEPT_MAX
             && !kept.contains_key(&key)
             && let Some(oldest) = kept.keys().min().copied()

@@ -118,6 +118,7 @@ impl Write {
         parameters: Option<ParamValues>,
     ) -> Result<String, QueryError> {
         let database = self.table.catalog().unwrap_or(session.database()).to_owned();
+        crate::past::refuse_write(&database)?;
         let snapshot = scope.databases.view(&database)?.snapshot().clone();
         let kind = self.kind(snapshot.schema())?.clone();
         let mut plan = scope.plan(self.select()?).await?;

@@ -1,11 +1,14 @@
 //! One engine per process: the world, what was derived from it, and how statements reach both.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use groma_store::{Database, LIVE, World};
+use groma_model::{Timestamp, Version};
+use groma_store::{Database, LIVE, PastReader, State, World};
 
 use crate::derive::DerivedCache;
+use crate::past::{Known, Moment};
 use crate::settings::Accounting;
 use crate::{QueryError, Session, View};
 
@@ -68,17 +71,26 @@ struct Inner {
     world: Arc<Mutex<World>>,
     options: EngineOptions,
     derived: DerivedCache,
+    /// Databases at times of the past, the last asked at the end.
+    hindsights: Mutex<VecDeque<(HindsightOf, Database)>>,
 }
+
+/// A database as it is known, what was known then, and the time that is asked about.
+type HindsightOf = (Arc<str>, State, Version, Timestamp);
+
+/// Most times of the past that are kept ready.
+const HINDSIGHTS_KEPT_MAX: usize = 8;
 
 impl Engine {
     /// Over a world that others may commit to as well.
     pub fn new(world: Arc<Mutex<World>>, options: EngineOptions) -> Engine {
-        Engine { inner: Arc::new(Inner { world, options, derived: DerivedCache::default() }) }
+        let (derived, hindsights) = (DerivedCache::default(), Mutex::default());
+        Engine { inner: Arc::new(Inner { world, options, derived, hindsights }) }
     }
 
     /// Opens a session inside a database, for one connection. Errors: there is no such database.
     pub fn session(&self, database: &str, user: &str) -> Result<Session, QueryError> {
-        self.world().database(database)?;
+        self.see(&Moment::read(database, crate::clock::now())?)?;
         Session::new(self.clone(), database, user)
     }
 
@@ -102,18 +114,66 @@ impl Engine {
         &self.inner.options
     }
 
-    /// A database as it is now.
-    pub(crate) fn view(
-        &self,
-        database: &str,
-        accounting: Accounting,
-    ) -> Result<Arc<View>, QueryError> {
-        let (database, live) = {
-            let world = self.world();
-            (world.database(database)?.clone(), world.database(LIVE)?.clone())
+    /// A database as it is now, or at the time that its name tells. Cost: see [`PastReader::read`].
+    pub(crate) fn view(&self, name: &str, accounting: Accounting) -> Result<Arc<View>, QueryError> {
+        let moment = Moment::read(name, crate::clock::now())?;
+        let database = self.see(&moment)?;
+        let live = match moment.database {
+            LIVE => database.clone(),
+            _ => self.see(&Moment { database: LIVE, ..moment })?,
         };
-        let derived =
-            self.inner.derived.of(&database, &live, self.options().segments_folder.as_deref());
-        Ok(Arc::new(View::new(self.clone(), database, derived, accounting)))
+        let at = moment.at.unwrap_or(Timestamp::MAX);
+        let folder = self.options().segments_folder.as_deref();
+        let derived = self.inner.derived.of(&database, &live, at, folder);
+        Ok(Arc::new(View::new(self.clone(), database, at, derived, accounting)))
+    }
+
+    fn see(&self, moment: &Moment<'_>) -> Result<Database, QueryError> {
+        let Moment { database: name, known, at } = *moment;
+        // What is far back is read without the world, so that others go on meanwhile.
+        let (known, then) = {
+            let world = self.world();
+            let then = at.map(|at| world.version_at(at)).transpose()?;
+            let version = match known {
+                Known::Now => None,
+                Known::At(version) => Some(version),
+                Known::Then => then,
+            };
+            match version {
+                None => (PastReader::from(world.database(name)?.clone()), then),
+                Some(version) => (world.past(name, version)?, then.map(|then| then.min(version))),
+            }
+        };
+        let known = known.read()?;
+        match at.zip(then) {
+            None => Ok(known),
+            Some((at, then)) => self.look_back(known, name, then, at),
+        }
+    }
+
+    /// A database at a time, as it is known; `then` is what was known at that time.
+    fn look_back(
+        &self,
+        known: Database,
+        name: &str,
+        then: Version,
+        at: Timestamp,
+    ) -> Result<Database, QueryError> {
+        let key = (Arc::clone(known.name()), known.state(), then, at);
+        let hindsights = || self.inner.hindsights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, kept)) = hindsights().iter().find(|(of, _)| *of == key) {
+            return Ok(kept.clone());
+        }
+        let then = match then {
+            Version(0) => None,
+            then => Some(self.world().past(name, then)?).map(PastReader::read).transpose()?,
+        };
+        let looked_back = known.as_it_was(then.as_ref(), at);
+        let mut kept = hindsights();
+        if kept.len() >= HINDSIGHTS_KEPT_MAX {
+            kept.pop_front();
+        }
+        kept.push_back((key, looked_back.clone()));
+        Ok(looked_back)
     }
 }

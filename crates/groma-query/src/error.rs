@@ -119,7 +119,9 @@ impl From<QueryError> for DataFusionError {
 impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> QueryError {
         let sqlstate = match &error {
-            StoreError::NoDatabase { .. } => QueryError::NO_DATABASE,
+            StoreError::NoDatabase { .. }
+            | StoreError::NoVersion { .. }
+            | StoreError::Compacted { .. } => QueryError::NO_DATABASE,
             StoreError::DatabaseExists { .. } => QueryError::DUPLICATE_DATABASE,
             StoreError::Conflicts { .. } => QueryError::CONFLICTS,
             StoreError::Moved { .. } => QueryError::CHANGED_MEANWHILE,

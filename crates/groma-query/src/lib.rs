@@ -21,6 +21,7 @@ mod functions;
 mod kind_table;
 mod messages;
 mod parties;
+mod past;
 mod pg;
 mod rebalance;
 mod session;

@@ -282,7 +282,9 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub(crate) async fn plan(&self, ast: Ast) -> Result<LogicalPlan, QueryError> {
-        Ok(self.state.statement_to_plan(PlannedStatement::Statement(Box::new(ast))).await?)
+        let planned = self.state.statement_to_plan(PlannedStatement::Statement(Box::new(ast)));
+        // A database that cannot be seen is the reason, not that its tables are missing.
+        planned.await.map_err(|error| self.databases.refusal().unwrap_or_else(|| error.into()))
     }
 }
 

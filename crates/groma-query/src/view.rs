@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use groma_model::Timestamp;
 use groma_store::{Database, Snapshot};
 
 use crate::Engine;
@@ -13,6 +14,7 @@ use crate::settings::Accounting;
 pub(crate) struct View {
     engine: Engine,
     database: Database,
+    at: Timestamp,
     derived: Arc<Derived>,
     accounting: Accounting,
 }
@@ -21,10 +23,18 @@ impl View {
     pub(crate) fn new(
         engine: Engine,
         database: Database,
+        at: Timestamp,
         derived: Arc<Derived>,
         accounting: Accounting,
     ) -> View {
-        View { engine, database, derived, accounting }
+        View { engine, database, at, derived, accounting }
+    }
+
+    /// The time of the world that it shows. `Timestamp::MAX`: the latest. Its snapshot holds what held
+    /// then, so that only who speaks of time itself has to ask.
+    #[expect(dead_code, reason = "for tables that speak of time, such as freshness")]
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
     }
 
     /// The database as the store keeps it.

@@ -324,6 +324,13 @@ impl Database {
         }
     }
 
+    /// The database at a time, with all that is known in this one; see [`Snapshot::as_it_was`].
+    #[must_use]
+    pub fn as_it_was(&self, then: Option<&Database>, at: Timestamp) -> Database {
+        let snapshot = self.snapshot.as_it_was(then.map(Database::snapshot), at);
+        Database { snapshot, ..self.clone() }
+    }
+
     /// Its last commit, or that of its template when it was made.
     pub fn version(&self) -> Version {
         self.snapshot.version()

@@ -78,6 +78,11 @@ impl Entity {
             .flat_map(|index| self.facts(index).iter().map(move |fact| (index, fact)))
     }
 
+    /// Whether one of its facts holds at `at`, given all others.
+    pub(crate) fn holds_at(&self, attribute: AttributeIndex, fact: &Fact, at: Timestamp) -> bool {
+        holds(fact, self.facts(attribute), at)
+    }
+
     /// How many facts there are.
     pub fn fact_count(&self) -> usize {
         self.facts.len()

@@ -17,6 +17,7 @@ mod entity;
 mod error;
 mod follow;
 mod fork;
+mod hindsight;
 mod identify;
 mod journal;
 mod merge;

@@ -138,6 +138,12 @@ enum Way {
     },
 }
 
+impl From<Database> for PastReader {
+    fn from(database: Database) -> PastReader {
+        PastReader(Way::Known(database))
+    }
+}
+
 impl PastReader {
     /// The database. Cost: O(1) if its version is one of the last, or was asked for lately; else
     /// O(changes from the start of the journal, or an earlier version asked for lately, up to it).

@@ -34,23 +34,30 @@ impl WorldHandle {
         WorldHandle { engine: Engine::new(Arc::clone(&world), options), world, folder }
     }
 
-    /// The first word after `WORLD` names the database; none is `live`.
+    /// The line of `WORLD` may name the database, and say `heard=seconds` and `observed=seconds`.
     fn fill(&self, text: &str) {
-        let (database, text) = text.split_once('\n').unwrap_or(("", text));
-        let database = if database.trim().is_empty() { LIVE } else { database.trim() };
+        let (head, text) = text.split_once('\n').unwrap_or(("", text));
+        let (mut database, mut heard_at, mut observed_at) = (LIVE, Timestamp(1), Timestamp(1));
+        for word in head.split_whitespace() {
+            match word.split_once('=') {
+                Some(("heard", at)) => heard_at = seconds(at),
+                Some(("observed", at)) => observed_at = seconds(at),
+                _ => database = word,
+            }
+        }
         let lines =
             text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let (messages, entities): (Vec<&str>, Vec<&str>) =
             lines.partition(|line| line.starts_with("message "));
-        let observations: Vec<_> = entities.into_iter().map(observation).collect();
+        let observations: Vec<_> = entities
+            .into_iter()
+            .map(|line| Observation { observed_at, ..observation(line) })
+            .collect();
         let mut world = self.world.lock().unwrap();
         let (changes, problems) =
-            identify(world.schema(), &"story".into(), &observations, Timestamp(1));
+            identify(world.schema(), &"story".into(), &observations, heard_at);
         world
-            .commit(
-                database,
-                Commit { problems, ..Commit::new("story".into(), Timestamp(1), changes) },
-            )
+            .commit(database, Commit { problems, ..Commit::new("story".into(), heard_at, changes) })
             .unwrap();
         if !messages.is_empty() {
             let segment = self.write(&messages);

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use groma_model::{Timestamp, Version};
-use groma_store::{LIVE, StoreError, World};
+use groma_store::{Change, LIVE, Snapshot, StoreError, World};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::faulty::Faulty;
 use crate::laws::{Act, act, act_on};
-use crate::made::{commit, schema, shown_state};
+use crate::made::{changes, commit, schema, shown, shown_state};
 
 /// What was seen of each database that is still there, by version, since before it was a fork.
 #[derive(Default)]
@@ -95,4 +95,53 @@ fn a_version_that_is_still_to_come_is_refused() {
     let error = world.database_at(LIVE, Version(7)).err().unwrap();
     assert!(matches!(error, StoreError::NoVersion { .. }));
     assert_eq!(error.to_string(), "v7 is still to come; the newest version is v1");
+}
+
+/// Times at which something begins, holds or ends in what `made` throws together.
+const TIMES: [i64; 7] = [-1, 0, 1, 2, 5, 6, 7];
+
+proptest! {
+    /// Told by who reads no time from what it was, as by who asks each value for that time.
+    #[test]
+    fn what_held_then_holds_in_the_model_as_it_was(changes in changes(24), at in 0..TIMES.len()) {
+        let (now, at) = (Snapshot::empty(schema()).apply(&changes, Version(1)), Timestamp(TIMES[at]));
+        for then in [None, Some(&now)] {
+            let was = now.as_it_was(then, at);
+            prop_assert_eq!(shown(&was), shown(&was.as_it_was(then, at)));
+            for entity in now.all_entities() {
+                for attribute in 0..now.schema().kind(entity.id().kind).attributes.len() {
+                    let then = was.entity(entity.id()).and_then(|then| then.value(attribute));
+                    prop_assert_eq!(then, entity.value_at(attribute, at));
+                }
+            }
+        }
+    }
+
+    /// What was heard later only adds what it says of that time.
+    #[test]
+    fn what_was_known_then_stays_unless_something_later_speaks_of_it(
+        before in changes(16), after in changes(16), at in 0..TIMES.len(),
+    ) {
+        let at = Timestamp(TIMES[at]);
+        let silent = |change: &Change| match change {
+            Change::Assert { fact, .. } => {
+                fact.valid.from == Timestamp::MIN && at < fact.observed_at && at < fact.valid.to
+            }
+            Change::Exists { .. } | Change::Remove { .. } => true,
+            _ => false,
+        };
+        let after: Vec<_> = after.into_iter().filter(silent).collect();
+        let then = Snapshot::empty(schema()).apply(&before, Version(1));
+        let now = then.apply(&after, Version(2));
+        prop_assert_eq!(values(&now.as_it_was(Some(&then), at)), values(&then.as_it_was(None, at)));
+    }
+}
+
+fn values(snapshot: &Snapshot) -> String {
+    let entities = snapshot.all_entities();
+    let values = entities.map(|entity| {
+        let count = snapshot.schema().kind(entity.id().kind).attributes.len();
+        (entity.id(), (0..count).map(|attribute| entity.value(attribute)).collect::<Vec<_>>())
+    });
+    format!("{:?}", values.collect::<Vec<_>>())
 }
