@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use groma_events::{KeepCalls, ReconstructOptions, reconstruct};
+use groma_graph::Index;
 use groma_model::{Interval, Problem, Timestamp, Version};
 use groma_network::Network;
 use groma_store::{Database, Snapshot, State, check};
@@ -63,6 +64,8 @@ struct Shared {
     events: Kept<(Vec<PathBuf>, Vec<i64>), Events>,
     /// Networks by what they were built from: a snapshot of which only other kinds differ gives the same.
     networks: Kept<(Snapshot, Timestamp), Network>,
+    /// References, forward and backward, by what they were read from.
+    graphs: Kept<(Snapshot, Timestamp), Index>,
 }
 
 /// What was made last, each once, the least used first.
@@ -103,6 +106,16 @@ impl<K, T> Kept<K, T> {
         };
         Arc::clone(slot.get_or_init(|| Arc::new(make())))
     }
+
+    /// The things that are made, the least used first.
+    fn made(&self) -> Vec<(K, Arc<T>)>
+    where
+        K: Clone,
+    {
+        let slots = lock(&self.slots);
+        let made = |(key, slot): &(K, Slot<T>)| Some((key.clone(), Arc::clone(slot.get()?)));
+        slots.iter().filter_map(made).collect()
+    }
 }
 
 impl<T> Kept<(Snapshot, Timestamp), T> {
@@ -119,8 +132,16 @@ impl<T> Kept<(Snapshot, Timestamp), T> {
 const NETWORKS_KEPT_MAX: usize = 2 * (EPOCHS_MAX + 1);
 
 /// Kinds that a network does not look at.
-const KINDS_ABOVE_NETWORK: [&str; 4] =
-    ["service.application", "service.farm", "service.service", "service.replica_set"];
+const KINDS_ABOVE_NETWORK: [&str; 5] = [
+    "service.application",
+    "service.farm",
+    "service.service",
+    "service.replica_set",
+    "model.property_graph",
+];
+
+/// Most indexes of references that are kept, each sharing with the others what is the same.
+const GRAPHS_KEPT_MAX: usize = 16;
 
 /// Most logs that are kept reconstructed.
 const EVENTS_KEPT_MAX: usize = 2;
@@ -200,6 +221,22 @@ impl Derived {
             None => Network::build(snapshot, at),
         };
         self.shared.networks.of((snapshot.clone(), at), same_network, NETWORKS_KEPT_MAX, build)
+    }
+
+    /// All references at a time, made from those of the nearest version that is kept. Blocks while it
+    /// is made.
+    pub(crate) fn graph_index_at(&self, at: Timestamp) -> Arc<Index> {
+        let snapshot = self.database.snapshot();
+        let make = || {
+            let nearest = (self.shared.graphs.made().into_iter())
+                .filter(|((_, known_at), _)| *known_at == at)
+                .max_by_key(|((known, _), _)| kinds_shared(known, snapshot));
+            match nearest {
+                Some(((known, _), index)) => index.updated(&known, snapshot),
+                None => Index::build(snapshot, at),
+            }
+        };
+        self.shared.graphs.of((snapshot.clone(), at), same_graph, GRAPHS_KEPT_MAX, make)
     }
 
     /// The traffic of this database on its network. Blocks while it is placed.
@@ -295,6 +332,24 @@ fn same_network(
         && kinds.all(|kind| {
             KINDS_ABOVE_NETWORK.contains(&&*kind.name) || known.shares(snapshot, kind.id)
         })
+}
+
+/// Whether the references of one are those of the other.
+fn same_graph(
+    (known, known_at): &(Snapshot, Timestamp),
+    (snapshot, at): &(Snapshot, Timestamp),
+) -> bool {
+    known_at == at
+        && Arc::ptr_eq(known.schema(), snapshot.schema())
+        && kinds_shared(known, snapshot) == snapshot.schema().kinds().len()
+}
+
+fn kinds_shared(known: &Snapshot, snapshot: &Snapshot) -> usize {
+    if !Arc::ptr_eq(known.schema(), snapshot.schema()) {
+        return 0;
+    }
+    let kinds = snapshot.schema().kinds().iter();
+    kinds.filter(|kind| known.shares(snapshot, kind.id)).count()
 }
 
 fn read_events(files: &[PathBuf], epochs: Vec<i64>) -> Events {

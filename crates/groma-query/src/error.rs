@@ -76,6 +76,14 @@ impl QueryError {
         self
     }
 
+    /// Its place is in no request, but in what `place` names.
+    #[must_use]
+    pub(crate) fn nowhere(mut self, place: &str) -> QueryError {
+        self.position = None;
+        self.detail.get_or_insert_with(|| place.to_owned());
+        self
+    }
+
     /// At which character of the request, from 1.
     pub fn position(&self) -> Option<usize> {
         self.position

@@ -18,6 +18,7 @@ mod engine;
 mod epochs;
 mod error;
 mod functions;
+mod graph;
 mod kind_table;
 mod messages;
 mod parties;

@@ -24,7 +24,7 @@ use crate::catalog::Databases;
 use crate::dml::Write;
 use crate::settings::Settings;
 use crate::statement::{self, Statement};
-use crate::{Engine, QueryError, functions, pg};
+use crate::{Engine, QueryError, functions, graph, pg};
 
 /// What a statement came to.
 pub enum Outcome {
@@ -84,7 +84,8 @@ impl Session {
         let mut builder = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
-            .with_physical_optimizer_rule(Arc::new(yielding::YieldAfterJoins));
+            .with_physical_optimizer_rule(Arc::new(yielding::YieldAfterJoins))
+            .with_query_planner(Arc::new(graph::GraphPlanner));
         if let Some(bytes) = engine.options().memory_bytes_max {
             builder = builder.with_runtime_env(pg::runtime_with_memory(bytes)?);
         }
@@ -200,6 +201,14 @@ impl Session {
                 }
                 Ok(command("DROP DATABASE"))
             }
+            Statement::CreateGraph(source) => {
+                Box::pin(graph::create(source, self, &self.scope())).await?;
+                Ok(command("CREATE PROPERTY GRAPH"))
+            }
+            Statement::DropGraph(source) => {
+                graph::drop_graph(source, self, &self.scope()).await?;
+                Ok(command("DROP PROPERTY GRAPH"))
+            }
             // Planning holds much on the stack of whoever waits; a statement can afford the box.
             Statement::Sql(ast) => Box::pin(self.run_ast(*ast, parameters)).await,
         }
@@ -262,11 +271,16 @@ impl Session {
         let accounting = self.settings().accounting();
         let databases = Arc::new(Databases::new(self.engine.clone(), accounting));
         let config = self.base.config().clone().with_extension(Arc::clone(&databases));
-        let state = SessionStateBuilder::new_from_existing(self.base.clone())
+        let matches = graph::Matches::default();
+        let mut state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
             .with_catalog_list(Arc::clone(&databases) as _)
+            .with_relation_planners(vec![Arc::new(matches.clone())])
             .build();
-        Scope { state, databases }
+        // It only replaces what it registered itself, which is never refused.
+        let registered = functions::per_row::register(&mut state, &databases, &self.database);
+        debug_assert!(registered.is_ok(), "functions are registered");
+        Scope { state, databases, matches }
     }
 
     fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {
@@ -278,10 +292,12 @@ impl Session {
 pub(crate) struct Scope {
     pub(crate) state: SessionState,
     pub(crate) databases: Arc<Databases>,
+    matches: graph::Matches,
 }
 
 impl Scope {
     pub(crate) async fn plan(&self, ast: Ast) -> Result<LogicalPlan, QueryError> {
+        let ast = graph::expand_calls(ast, self, &self.matches).await?;
         let planned = self.state.statement_to_plan(PlannedStatement::Statement(Box::new(ast)));
         // A database that cannot be seen is the reason, not that its tables are missing.
         planned.await.map_err(|error| self.databases.refusal().unwrap_or_else(|| error.into()))

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use groma_store::ForkMode;
 
+use crate::graph::{self, Source};
 use crate::{QueryError, pg};
 
 /// Deepest nesting of expressions and queries.
@@ -24,6 +25,10 @@ pub(crate) enum Statement {
     CreateDatabase { name: String, template: String, mode: ForkMode },
     /// `DROP DATABASE [IF EXISTS] name`.
     DropDatabase { name: String, if_exists: bool },
+    /// `CREATE PROPERTY GRAPH ...`.
+    CreateGraph(Source),
+    /// `DROP PROPERTY GRAPH [IF EXISTS] name`.
+    DropGraph(Source),
     /// Anything that the SQL parser understands.
     Sql(Box<Ast>),
 }
@@ -63,9 +68,16 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
         match (first.keyword, second.keyword) {
             (Keyword::CREATE, Keyword::DATABASE) => return create_database(rest),
             (Keyword::DROP, Keyword::DATABASE) => return drop_database(rest),
+            (Keyword::CREATE, _) if second.value.eq_ignore_ascii_case("property") => {
+                return Ok(Statement::CreateGraph(source(tokens, text)));
+            }
+            (Keyword::DROP, _) if second.value.eq_ignore_ascii_case("property") => {
+                return Ok(Statement::DropGraph(source(tokens, text)));
+            }
             _ => {}
         }
     }
+    let tokens = graph::fold(tokens, text)?;
     let sql: String = tokens
         .iter()
         .filter(|token| token.token != Token::EOF)
@@ -73,7 +85,7 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
         .collect();
     let mut parser = Parser::new(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING_MAX)
-        .with_tokens_with_locations(tokens.to_vec());
+        .with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error, text))?;
     match parser.peek_token().token {
         Token::EOF if pg::asks_catalog(&sql) => {
@@ -85,6 +97,18 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
             format!("unexpected \"{other}\" after the end of the statement"),
         )),
     }
+}
+
+/// A statement as it was written.
+fn source(tokens: &[TokenWithSpan], text: &str) -> Source {
+    let shown = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
+    let (first, last) = (tokens.iter().find(shown), tokens.iter().rfind(shown));
+    let (Some(first), Some(last)) = (first, last) else {
+        return Source { text: String::new(), first: 1 };
+    };
+    let from = graph::character(first.span.start, text);
+    let to = graph::character(last.span.end, text);
+    Source { text: text.chars().skip(from - 1).take(to - from).collect(), first: from }
 }
 
 /// `name [WITH] [TEMPLATE [=] template] [FROZEN | TRACKING]`, also `[WITH (MODE = tracking)]`.

@@ -98,6 +98,9 @@ pub(crate) enum Cell<'a> {
     Time(Timestamp),
     Texts(Vec<String>),
     Integers(&'a [i64]),
+    /// Lists that may hold NULLs.
+    MaybeTexts(Vec<Option<String>>),
+    MaybeIntegers(Vec<Option<i64>>),
 }
 
 /// Rows per batch handed to the engine.
@@ -141,6 +144,11 @@ impl Sheet {
         );
         self.rows += 1;
         if self.rows == BATCH_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// Where its rows go; closed when the reader went away.
+    pub(crate) fn reader(&self) -> Sender<Result<RecordBatch>> {
+        self.out.clone()
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -204,6 +212,10 @@ impl Builder {
                 builder.append_value(numbers.iter().copied().map(Some));
             }
             (Builder::Integers(builder), Cell::Null) => builder.append_null(),
+            (Builder::Texts(builder), Cell::MaybeTexts(texts)) => builder.append_value(texts),
+            (Builder::Integers(builder), Cell::MaybeIntegers(numbers)) => {
+                builder.append_value(numbers);
+            }
             (_, cell) => panic!("the cell {cell:?} is not of its column's type"),
         }
     }
@@ -279,18 +291,26 @@ impl PartitionStream for RowsTable {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let mut stream =
-            RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), BATCHES_QUEUED_MAX);
-        let (out, schema, rows) = (stream.tx(), Arc::clone(&self.schema), Arc::clone(&self.rows));
-        stream.spawn_blocking(move || {
-            let builders =
-                schema.fields().iter().map(|field| Builder::new(field.data_type())).collect();
-            let mut sheet = Sheet { schema, builders, rows: 0, out: out.clone() };
-            match rows(&mut sheet).and_then(|()| sheet.flush()) {
-                Err(_) if out.is_closed() => Ok(()),
-                answered => answered,
-            }
-        });
-        stream.build()
+        let rows = Arc::clone(&self.rows);
+        stream_rows(Arc::clone(&self.schema), move |sheet| rows(sheet))
     }
+}
+
+/// Rows made on a thread of their own, while they are read.
+pub(crate) fn stream_rows(
+    schema: SchemaRef,
+    rows: impl FnOnce(&mut Sheet) -> Result<()> + Send + 'static,
+) -> SendableRecordBatchStream {
+    let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), BATCHES_QUEUED_MAX);
+    let out = stream.tx();
+    stream.spawn_blocking(move || {
+        let builders =
+            schema.fields().iter().map(|field| Builder::new(field.data_type())).collect();
+        let mut sheet = Sheet { schema, builders, rows: 0, out: out.clone() };
+        match rows(&mut sheet).and_then(|()| sheet.flush()) {
+            Err(_) if out.is_closed() => Ok(()),
+            answered => answered,
+        }
+    });
+    stream.build()
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use groma_graph::Index;
 use groma_model::Timestamp;
 use groma_store::{Database, Snapshot};
 
@@ -54,6 +55,11 @@ impl View {
 
     pub(crate) fn snapshot(&self) -> &Snapshot {
         self.database.snapshot()
+    }
+
+    /// All references of the model, as a graph to be followed.
+    pub(crate) fn graph_index(&self) -> Arc<Index> {
+        self.graph_index_at(Timestamp::MAX)
     }
 }
 

@@ -38,6 +38,16 @@ impl Call {
         self.texts.get(index).and_then(Option::as_deref)
     }
 
+    /// The databases of the statement, each at one version.
+    pub(crate) fn databases(&self) -> &Databases {
+        &self.databases
+    }
+
+    /// The session's own database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
     /// The engine, for functions that act on the world.
     pub(crate) fn engine(&self) -> &Engine {
         self.databases.engine()
@@ -87,6 +97,14 @@ impl TableFunctionImpl for &'static Function {
             Arc::new(move |sheet: &mut Sheet| (function.rows)(&call, sheet)),
         )))
     }
+}
+
+/// A number of things; `None`: none was given.
+pub(super) fn whole_number(text: Option<&str>, name: &str) -> Result<Option<u32>> {
+    let wrong = |text: &str| {
+        QueryError::new(QueryError::BAD_VALUE, format!("{name}: \"{text}\" is no whole number"))
+    };
+    Ok(text.map(|text| text.parse().map_err(|_| wrong(text))).transpose()?)
 }
 
 /// A constant as text; `Some(None)` is NULL.

@@ -1,11 +1,17 @@
 //! All table functions, in the order of the manual. Each answers constants; see `arguments`.
 
 mod arguments;
+mod components;
+mod cut;
 mod explain_crossing;
 mod import;
 mod model_diff;
+mod neighbors;
 mod path;
+pub(crate) mod per_row;
+mod reach;
 mod routes;
+mod shortest_path;
 
 use std::sync::Arc;
 
@@ -18,6 +24,11 @@ pub(crate) static ALL: &[&Function] = &[
     &path::FUNCTION,
     &routes::FUNCTION,
     &explain_crossing::FUNCTION,
+    &neighbors::FUNCTION,
+    &reach::FUNCTION,
+    &shortest_path::FUNCTION,
+    &components::FUNCTION,
+    &cut::FUNCTION,
     &model_diff::FUNCTION,
     &import::FUNCTION,
 ];

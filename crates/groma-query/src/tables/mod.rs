@@ -8,6 +8,7 @@ mod databases;
 mod distributions;
 mod entities;
 mod facts;
+mod graphs;
 mod kinds;
 mod problems;
 mod segments;
@@ -36,6 +37,7 @@ pub(crate) static ALL: &[&Table] = &[
     &tables::TABLE,
     &columns::TABLE,
     &databases::TABLE,
+    &graphs::TABLE,
     &entities::TABLE,
     &facts::TABLE,
     &sources::TABLE,
