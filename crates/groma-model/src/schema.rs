@@ -42,7 +42,7 @@ const BUILTIN: [(&str, &str); 6] = [
     ("network.toml", include_str!("../../../schema/network.toml")),
     ("compute.toml", include_str!("../../../schema/compute.toml")),
     ("service.toml", include_str!("../../../schema/service.toml")),
-    ("model.toml", include_str!("../../../schema/model.toml")),
+    ("graph.toml", include_str!("../../../schema/graph.toml")),
 ];
 
 impl Schema {

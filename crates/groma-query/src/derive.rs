@@ -137,7 +137,7 @@ const KINDS_ABOVE_NETWORK: [&str; 5] = [
     "service.farm",
     "service.service",
     "service.replica_set",
-    "model.property_graph",
+    "graph.property_graph",
 ];
 
 /// Most indexes of references that are kept, each sharing with the others what is the same.

@@ -5,5 +5,6 @@
 mod cutting;
 mod following;
 mod matching;
+mod networkx;
 mod ways;
 mod world;

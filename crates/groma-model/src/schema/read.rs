@@ -24,7 +24,7 @@ pub const ATTRIBUTES_MAX: usize = 1024;
 /// How large all files of a site may be together, in bytes.
 pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
 
-/// Layers that no kind can be in, since the tables of Groma itself stand in schemas of these names.
+/// Layers that no kind of a site can be in, since the tables of Groma itself stand in schemas of these names.
 pub const RESERVED_LAYERS: [&str; 13] = [
     "capacity",
     "graph",
@@ -40,6 +40,10 @@ pub const RESERVED_LAYERS: [&str; 13] = [
     "trace",
     "traffic",
 ];
+
+fn is_reserved(layer: &str) -> bool {
+    RESERVED_LAYERS.contains(&layer) || layer.starts_with("pg_")
+}
 
 /// Names that mean something else in a table or a file of a kind.
 const RESERVED_ATTRIBUTES: [&str; 4] = ["id", "observed_at", "valid_from", "valid_to"];
@@ -231,7 +235,7 @@ impl Reader {
                         origin => format!("it is defined twice, first in {origin}"),
                     };
                     Wrong { reason, hint: Some(hint) }
-                } else if RESERVED_LAYERS.contains(&layer) || layer.starts_with("pg_") {
+                } else if self.whose == As::Site && is_reserved(layer) {
                     let hint = "Choose another layer: any word will do, it becomes a schema.";
                     let reason = format!("the layer \"{layer}\" belongs to Groma");
                     Wrong { reason, hint: Some(hint.into()) }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Float64Type, SchemaRef};
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryConsumer;
@@ -108,7 +108,7 @@ impl ExecutionPlan for MatchExec {
                     reservation.try_grow(batch.get_array_memory_size())?;
                     read.push(batch);
                 }
-                tables.push(concat_batches(&input.schema(), &read)?);
+                tables.push(keys_as_texts(&concat_batches(&input.schema(), &read)?)?);
             }
             let matched = move |sheet: &mut Sheet| {
                 let _reservation = reservation;
@@ -278,6 +278,19 @@ fn admitted_owners(
         owners.extend(owner.map(|owner| (owner, cost)));
     }
     Ok(owners)
+}
+
+/// With the columns of keys as plain texts, whatever form of text the engine chose.
+fn keys_as_texts(batch: &RecordBatch) -> Result<RecordBatch> {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let is_key = ["$key", "$source", "$target"].contains(&&**field.name());
+        let of = if is_key { &DataType::Utf8 } else { field.data_type() };
+        fields.push(Field::new(field.name(), of.clone(), true));
+        columns.push(cast(column, of)?);
+    }
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)?)
 }
 
 /// The texts of a column; NULLs included.

@@ -5,7 +5,7 @@
 //!     --node--> a plan whose inputs the engine plans --exec--> rows
 //! ```
 //!
-//! A definition is text, kept as an entity of the kind `model.property_graph`: a fork inherits it, a
+//! A definition is text, kept as an entity of the kind `graph.property_graph`: a fork inherits it, a
 //! diff shows it, and the past has it as it was. What is asked of kinds is answered by the index that
 //! `derive` keeps; rows of other tables are read when the graph is asked.
 

@@ -15,7 +15,7 @@ use crate::session::Scope;
 use crate::{QueryError, Session, View};
 
 /// The kind of definitions.
-pub(crate) const KIND: &str = "model.property_graph";
+pub(crate) const KIND: &str = "graph.property_graph";
 /// The attribute that holds the text.
 pub(crate) const DEFINITION: &str = "definition";
 
