@@ -106,7 +106,7 @@ pub(crate) fn effect<'a>(reader: Reader<'_>, difference: &'a Difference) -> Effe
     };
     let Some(&(kind, attributes)) = reader.read_of(after) else { return Effect::None };
     let lasts = LASTING_KINDS.contains(&kind);
-    if (!lasts && reader.exists(before) != reader.exists(after)) || READ_WITH_TIMES.contains(&kind)
+    if (!lasts && before.exists_at(reader.at) != after.exists_at(reader.at)) || READ_WITH_TIMES.contains(&kind)
     {
         return Effect::Other;
     }
@@ -161,17 +161,8 @@ impl<'a> Reader<'a> {
         let attributes = attributes.map(|name| kind.and_then(|kind| kind.attribute(name)));
         (kind.into_iter())
             .flat_map(move |kind| self.snapshot.entities(kind.id))
-            .filter(move |entity| lasts || self.exists(entity))
+            .filter(move |entity| lasts || entity.exists_at(self.at))
             .map(move |entity| Row { entity, attributes, reader: self, lasts })
-    }
-
-    /// An entity exists while anything that is said of it holds; one that nothing is said of always.
-    fn exists(self, entity: &Entity) -> bool {
-        if self.at == Timestamp::MAX {
-            return true;
-        }
-        let mut facts = entity.all_facts().peekable();
-        facts.peek().is_none() || facts.any(|(_, fact)| fact.valid.contains(self.at))
     }
 }
 

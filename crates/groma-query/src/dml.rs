@@ -251,7 +251,13 @@ impl Writer<'_> {
             };
             let entity = EntityRef { kind: self.kind.id, key: key.as_str().into() };
             match self.verb {
-                Verb::Delete => changes.push(Change::Remove { entity }),
+                // Under whatever keys it was spoken of.
+                Verb::Delete => changes.extend(
+                    self.snapshot
+                        .keys_of(&entity)
+                        .into_iter()
+                        .map(|key| Change::Remove { entity: EntityRef { kind: entity.kind, key } }),
+                ),
                 Verb::Update => self.assert_row(batch, row, columns, &entity, changes)?,
                 Verb::Insert => {
                     if key.trim().is_empty() {
@@ -260,7 +266,8 @@ impl Writer<'_> {
                             format!("an id of {} cannot be empty", self.kind),
                         ));
                     }
-                    if self.snapshot.entity(&entity).is_some() {
+                    let held = self.snapshot.entity(&entity);
+                    if held.is_some_and(|held| held.exists_at(Timestamp::MAX)) {
                         return Err(QueryError::new(
                             QueryError::DUPLICATE_KEY,
                             format!("{} \"{key}\" is there already", self.kind),

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
     BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType,
 };
 use datafusion::physical_plan::ExecutionPlan;
-use groma_model::{AttributeIndex, Kind, KindId, Schema, Value, ValueType};
+use groma_model::{AttributeIndex, Kind, KindId, Schema, Timestamp, Value, ValueType};
 use groma_store::Entity;
 
 use crate::View;
@@ -98,9 +98,13 @@ impl TableProvider for KindTable {
                     chosen.iter().map(|column| cell(entity, *column, shape, snapshot.schema())),
                 )
             };
+            // What a source named once and no longer does is gone.
+            let exists = |entity: &&Arc<Entity>| entity.exists_at(Timestamp::MAX);
             match &id {
-                Some(id) => snapshot.get(kind, id).map_or(Ok(()), |entity| add(entity)),
-                None => snapshot.entities(kind).try_for_each(|entity| add(entity)),
+                Some(id) => {
+                    snapshot.get(kind, id).filter(exists).map_or(Ok(()), |entity| add(entity))
+                }
+                None => snapshot.entities(kind).filter(exists).try_for_each(|entity| add(entity)),
             }
         };
         // The rows are made with the chosen columns alone, so nothing is left to project.

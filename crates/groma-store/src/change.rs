@@ -71,10 +71,11 @@ impl Change {
     }
 }
 
-/// Changes that make `from` into `to`, with the fewest facts. Cost: as [`Snapshot::diff`].
+/// Changes that make `from` into `to`, with the fewest facts. What `from` alone declares of names and
+/// pairs stays. Cost: as [`Snapshot::diff`], and declarations.
 pub fn changes_between(from: &Snapshot, to: &Snapshot) -> Vec<Change> {
     let mut changes = Vec::new();
-    for Difference { before, after } in from.diff(to) {
+    for Difference { before, after } in from.diff_said(to) {
         match (before, after) {
             (Some(before), None) => changes.push(Change::Remove { entity: before.id().clone() }),
             (None, Some(after)) => add(&after, &mut changes),
@@ -87,6 +88,7 @@ pub fn changes_between(from: &Snapshot, to: &Snapshot) -> Vec<Change> {
             (None, None) => {}
         }
     }
+    changes.extend(to.declared_beyond(from));
     changes
 }
 

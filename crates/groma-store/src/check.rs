@@ -24,6 +24,9 @@ pub fn check(snapshot: &Snapshot) -> Vec<Problem> {
         rules::check(snapshot, number, rule, &mut found);
     }
     addresses_held_twice(snapshot, &mut found);
+    for problem in snapshot.ambiguous_names() {
+        found.add(6, "names", || problem);
+    }
     found.into_problems()
 }
 

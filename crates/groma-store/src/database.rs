@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use groma_model::{Problem, Schema, Source, Timestamp, Version};
+use groma_model::{Problem, Says, Schema, Source, Timestamp, Version};
 use imbl::{OrdMap, Vector};
 
 use crate::follow::Overlay;
 use crate::fork::{DatabaseId, Known};
 use crate::set_aside::{Aside, SetAside};
-use crate::{Change, Commit, Fork, ForkMode, LIVE, Snapshot, Template};
+use crate::{Change, Commit, Fork, ForkMode, Freshness, LIVE, PollOutcome, Snapshot, Template};
 
 /// How many problems of one source a database keeps, the newest; those beyond are counted.
 pub const PROBLEMS_KEPT_MAX: usize = 100_000;
@@ -144,6 +145,16 @@ pub struct SourceRow {
     pub heard_at: Option<Timestamp>,
     /// Its own clock, the latest of its facts; `None`: it gave none.
     pub observed_at: Option<Timestamp>,
+    /// Our clock, when what it says changed last; `None`: it gave no facts.
+    pub content_at: Option<Timestamp>,
+    /// Our clock, when it was polled last, whatever became of that; `None`: it never was.
+    pub polled_at: Option<Timestamp>,
+    /// Why the last poll failed; `None`: it did not.
+    pub failure: Option<Arc<str>>,
+    /// Whether it tells what is, or what should be.
+    pub says: Says,
+    /// How long after it was heard it is still fresh; `None`: always.
+    pub fresh_for: Option<Duration>,
     /// Facts that the database holds now.
     pub facts: u64,
     /// Problems so far, those not kept included.
@@ -156,6 +167,9 @@ pub struct SourceRow {
 struct SourceState {
     heard_at: Option<Timestamp>,
     observed_at: Option<Timestamp>,
+    content_at: Option<Timestamp>,
+    polled_at: Option<Timestamp>,
+    failure: Option<Arc<str>>,
     commits: u64,
     problems: u64,
     problems_kept: usize,
@@ -364,7 +378,8 @@ impl Database {
     /// Who spoke, by name. Cost: O(facts).
     pub fn sources(&self) -> Vec<SourceRow> {
         let mut facts: BTreeMap<&Source, u64> = BTreeMap::new();
-        for entity in self.snapshot.all_entities() {
+        let trust = self.snapshot.schema().trust();
+        for entity in self.snapshot.said() {
             for (_, fact) in entity.all_facts() {
                 *facts.entry(&fact.source).or_default() += 1;
             }
@@ -373,6 +388,11 @@ impl Database {
             source: Arc::clone(source),
             heard_at: state.heard_at,
             observed_at: state.observed_at,
+            content_at: state.content_at,
+            polled_at: state.polled_at,
+            failure: state.failure.clone(),
+            says: trust.says(source),
+            fresh_for: trust.fresh_for(source),
             facts: facts.get(source).copied().unwrap_or(0),
             problems: state.problems,
             commits: state.commits,
@@ -381,7 +401,7 @@ impl Database {
     }
 
     pub(crate) fn commit(&mut self, version: Version, commit: &Commit, problems_not_kept: u64) {
-        let snapshot = self.snapshot.apply(&commit.changes, version);
+        let (snapshot, news) = self.snapshot.apply_noting(&commit.changes, version);
         if let Some(tracking) = &mut self.tracking {
             Arc::make_mut(tracking).overlay.note(&self.snapshot, &snapshot);
             self.own_version = version;
@@ -391,8 +411,12 @@ impl Database {
         self.last_used_at = self.last_used_at.max(commit.heard_at);
         self.note_observations(&commit.changes);
         let problems = commit.problems.len() as u64 + problems_not_kept;
+        for source in news {
+            let state = self.sources.entry(source).or_default();
+            state.content_at = state.content_at.max(Some(commit.heard_at));
+        }
         let state = self.sources.entry(Arc::clone(&commit.source)).or_default();
-        state.heard_at = state.heard_at.max(Some(commit.heard_at));
+        state.note_poll(commit);
         state.commits += 1;
         state.problems += problems;
         state.keep(commit.problems.clone(), commit.heard_at, version);
@@ -411,6 +435,29 @@ impl Database {
         });
         if self.commits.len() > COMMITS_KEPT_MAX {
             self.commits.pop_front();
+        }
+        self.note_stale(commit.heard_at);
+    }
+
+    /// From now on stale sources are believed only where nobody else says something. A fork stays as
+    /// it is: nobody polls for it, and a source does not grow stale by a question.
+    fn note_stale(&mut self, now: Timestamp) {
+        let trust = self.snapshot.schema().trust();
+        let can_be = self.sources.values().any(|state| state.failure.is_some())
+            || trust.rules().iter().any(|rule| rule.fresh_for.is_some());
+        if self.template.is_some() || (!can_be && self.snapshot.stale().is_empty()) {
+            return;
+        }
+        let stale = (self.sources.iter())
+            .filter(|(source, state)| {
+                let limit = trust.fresh_for(source);
+                let fresh = Freshness::of(state.heard_at, state.failure.is_some(), limit, now);
+                fresh != Freshness::Fresh
+            })
+            .map(|(source, _)| Arc::clone(source))
+            .collect();
+        if *self.snapshot.stale() != stale {
+            self.snapshot = self.snapshot.clone().with_stale(stale);
         }
     }
 
@@ -465,11 +512,29 @@ impl Database {
 }
 
 impl SourceState {
+    /// A poll that failed is no word of the source, and an empty one that did not is.
+    fn note_poll(&mut self, commit: &Commit) {
+        let failure = commit.poll.as_ref().and_then(|poll| match &poll.outcome {
+            PollOutcome::Failed { reason } => Some(Arc::from(reason.as_str())),
+            PollOutcome::Complete { .. } | PollOutcome::Partial => None,
+        });
+        if failure.is_none() {
+            self.heard_at = self.heard_at.max(Some(commit.heard_at));
+        }
+        if commit.poll.is_some() {
+            self.polled_at = self.polled_at.max(Some(commit.heard_at));
+        }
+        self.failure = failure;
+    }
+
     /// Takes in what the same source of a template came to `since` a version.
     fn follow(&mut self, then: Option<&SourceState>, now: &SourceState, since: Version) {
         let (commits, problems) = then.map_or((0, 0), |then| (then.commits, then.problems));
         self.heard_at = self.heard_at.max(now.heard_at);
         self.observed_at = self.observed_at.max(now.observed_at);
+        self.content_at = self.content_at.max(now.content_at);
+        self.polled_at = self.polled_at.max(now.polled_at);
+        self.failure.clone_from(&now.failure);
         self.commits += now.commits.saturating_sub(commits);
         self.problems += now.problems.saturating_sub(problems);
         let new: Vec<_> =

@@ -1,14 +1,18 @@
 //! One entity: for each attribute, what each source says of it.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use groma_model::{AttributeIndex, EntityRef, Fact, Source, Timestamp, Value};
+use groma_model::{AttributeIndex, EntityRef, Fact, Says, Source, Timestamp, Value};
+
+use crate::Reason;
+use crate::belief::Beliefs;
 
 /// An entity with all its facts, those that contradict each other included.
 ///
 /// **Invariant:** of one attribute there is at most one fact per source and `valid.from`, and they
 /// are in this order, so that equal facts make equal entities whatever the order of hearing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Entity {
     id: EntityRef,
     /// By attribute, source and `valid.from`, in one piece: most attributes have one fact.
@@ -16,11 +20,56 @@ pub struct Entity {
     /// By attribute index, where its facts end; shorter than the kind's list when nobody speaks of
     /// the last ones.
     ends: Vec<u32>,
+    /// Our clock, of the first that was ever heard of it.
+    first_heard: Timestamp,
+    beliefs: Arc<Beliefs>,
+}
+
+/// Of one attribute: what one source says, the one that is believed, and why.
+#[derive(Debug, Clone)]
+pub struct Contradiction<'a> {
+    /// What is believed.
+    pub chosen: &'a Fact,
+    /// What others believe, by source, and why they are not believed.
+    pub others: Vec<(&'a Fact, Reason)>,
+}
+
+/// What should be and what is.
+#[derive(Debug, Clone, Copy)]
+pub struct Drift<'a> {
+    /// The best of those that tell what should be.
+    pub desired: &'a Fact,
+    /// The best of those that tell what is.
+    pub observed: &'a Fact,
+}
+
+impl PartialEq for Entity {
+    /// By what was said; who is believed is another matter.
+    fn eq(&self, other: &Entity) -> bool {
+        self.id == other.id && self.ends == other.ends && self.facts == other.facts
+    }
+}
+
+impl std::fmt::Debug for Entity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Entity { id, facts, ends, .. } = self;
+        f.debug_struct("Entity")
+            .field("id", id)
+            .field("facts", facts)
+            .field("ends", ends)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Entity {
-    pub(crate) fn new(id: EntityRef) -> Entity {
-        Entity { id, facts: Vec::new(), ends: Vec::new() }
+    pub(crate) fn new(id: EntityRef, beliefs: Arc<Beliefs>) -> Entity {
+        let first_heard = Timestamp::MAX;
+        Entity { id, facts: Vec::new(), ends: Vec::new(), first_heard, beliefs }
+    }
+
+    /// The same without its facts.
+    pub(crate) fn emptied(&self) -> Entity {
+        Entity::new(self.id.clone(), Arc::clone(&self.beliefs))
     }
 
     /// What it is.
@@ -53,8 +102,9 @@ impl Entity {
         })
     }
 
-    /// The fact behind [`Entity::value_at`]: of those that hold at `at` the last observed;
-    /// of several the last heard, then the last source by name, then the last to start.
+    /// The fact behind [`Entity::value_at`]: of those that hold at `at` the one that is believed, by
+    /// the order of [`Reason`]: what is before what should be, fresh before stale, then the rank of
+    /// the source, the last observed, the last heard.
     ///
     /// An open-ended fact ends where a later one of the same source starts, unless it was observed
     /// after that one.
@@ -62,7 +112,9 @@ impl Entity {
         match self.facts(attribute) {
             [] => None,
             [only] => Some(only).filter(|fact| fact.valid.contains(at)),
-            facts => (facts.iter()).filter(|fact| holds(fact, facts, at)).max_by(by_trust),
+            facts => (facts.iter())
+                .filter(|fact| holds(fact, facts, at))
+                .max_by(|a, b| self.compare(attribute, a, b).0),
         }
     }
 
@@ -93,23 +145,91 @@ impl Entity {
         self.ends.len()
     }
 
-    /// What each source believes now of an attribute, if they do not all agree; else empty.
-    pub fn conflict(&self, attribute: AttributeIndex) -> Vec<&Fact> {
-        let facts = self.facts(attribute);
-        if facts.len() < 2 {
-            return Vec::new();
-        }
-        let beliefs: Vec<&Fact> = (facts.chunk_by(|a, b| a.source == b.source))
-            .filter_map(|said| {
-                said.iter().filter(|fact| holds(fact, said, Timestamp::MAX)).max_by(by_trust)
-            })
-            .collect();
-        let agree = beliefs.windows(2).all(|pair| pair[0].value == pair[1].value);
-        if agree { Vec::new() } else { beliefs }
+    /// Whether anything is known of it at `at`: nothing is said of it at all, or some fact holds.
+    pub fn exists_at(&self, at: Timestamp) -> bool {
+        self.facts.is_empty() || self.facts.iter().any(|fact| fact.valid.contains(at))
     }
 
-    /// Takes a fact in. One of the same source and start takes the place of the older one.
-    pub(crate) fn assert(&mut self, attribute: AttributeIndex, fact: &Fact) {
+    /// Our clock, of the first fact that was ever heard of it; [`Timestamp::MAX`]: there was none.
+    pub fn first_heard(&self) -> Timestamp {
+        self.first_heard
+    }
+
+    /// Sources that believe different things of an attribute now: those that tell what is, and those
+    /// that tell what should be, each among themselves.
+    pub fn contradictions(&self, attribute: AttributeIndex) -> Vec<Contradiction<'_>> {
+        let beliefs = self.beliefs_of(attribute);
+        if beliefs.len() < 2 {
+            return Vec::new();
+        }
+        let among = |says: Says| {
+            let beliefs = || beliefs.iter().copied().filter(move |fact| self.says(fact) == says);
+            let chosen = beliefs().max_by(|a, b| self.compare(attribute, a, b).0)?;
+            let others: Vec<_> = (beliefs())
+                .filter(|fact| fact.value != chosen.value)
+                .map(|fact| (fact, self.compare(attribute, chosen, fact).1))
+                .collect();
+            (!others.is_empty()).then_some(Contradiction { chosen, others })
+        };
+        [Says::Observed, Says::Desired].into_iter().filter_map(among).collect()
+    }
+
+    /// What should be of an attribute and what is, if they differ now.
+    pub fn drift(&self, attribute: AttributeIndex) -> Option<Drift<'_>> {
+        let beliefs = self.beliefs_of(attribute);
+        let best = |says: Says| {
+            (beliefs.iter().copied().filter(|fact| self.says(fact) == says))
+                .max_by(|a, b| self.compare(attribute, a, b).0)
+        };
+        let (desired, observed) = (best(Says::Desired)?, best(Says::Observed)?);
+        (desired.value != observed.value).then_some(Drift { desired, observed })
+    }
+
+    /// Whether its source tells what is, or what should be.
+    pub fn says(&self, fact: &Fact) -> Says {
+        self.beliefs.says(fact)
+    }
+
+    /// Whether another state of it, of which the same was said, shows another value now.
+    pub(crate) fn believes_otherwise(&self, other: &Entity) -> bool {
+        (0..self.ends.len()).any(|attribute| self.value(attribute) != other.value(attribute))
+    }
+
+    /// Whether who is believed matters: sources differ about an attribute at some time.
+    pub(crate) fn is_contested(&self) -> bool {
+        (0..self.ends.len()).any(|attribute| {
+            let facts = self.facts(attribute);
+            facts.windows(2).any(|pair| pair[0].source != pair[1].source)
+                && facts.windows(2).any(|pair| pair[0].value != pair[1].value)
+        })
+    }
+
+    /// What each source believes now, by source.
+    fn beliefs_of(&self, attribute: AttributeIndex) -> Vec<&Fact> {
+        (self.facts(attribute).chunk_by(|a, b| a.source == b.source))
+            .filter_map(|said| {
+                (said.iter().filter(|fact| holds(fact, said, Timestamp::MAX)))
+                    .max_by(|a, b| self.compare(attribute, a, b).0)
+            })
+            .collect()
+    }
+
+    fn compare(&self, attribute: AttributeIndex, a: &Fact, b: &Fact) -> (Ordering, Reason) {
+        self.beliefs.compare(self.id.kind, attribute, a, b)
+    }
+
+    pub(crate) fn believe(&mut self, beliefs: &Arc<Beliefs>) {
+        self.beliefs = Arc::clone(beliefs);
+    }
+
+    pub(crate) fn heard_first(&mut self, at: Timestamp) {
+        self.first_heard = self.first_heard.min(at);
+    }
+
+    /// Takes a fact in. One of the same source and start takes the place of the older one. Tells
+    /// whether that changed more than its times.
+    pub(crate) fn assert(&mut self, attribute: AttributeIndex, fact: &Fact) -> bool {
+        self.heard_first(fact.heard_at);
         if self.ends.len() <= attribute {
             self.ends.resize(attribute + 1, self.facts.len() as u32);
         }
@@ -119,13 +239,17 @@ impl Entity {
         match self.facts(attribute).binary_search_by(order) {
             Ok(place) => {
                 let held = &mut self.facts[start + place];
-                if when(held) <= when(fact) {
+                let newer = when(held) <= when(fact);
+                let differs = newer && (held.value != fact.value || held.valid != fact.valid);
+                if newer {
                     *held = fact.clone();
                 }
+                differs
             }
             Err(place) => {
                 self.facts.insert(start + place, fact.clone());
                 self.ends[attribute..].iter_mut().for_each(|end| *end += 1);
+                true
             }
         }
     }
@@ -154,6 +278,7 @@ impl Entity {
         self.facts.splice(start..end, facts.iter().cloned());
         let (old, new) = ((end - start) as u32, facts.len() as u32);
         self.ends[attribute..].iter_mut().for_each(|end| *end = *end - old + new);
+        facts.iter().for_each(|fact| self.heard_first(fact.heard_at));
         self.forget_empty_end();
     }
 
@@ -182,20 +307,25 @@ pub(crate) fn when(fact: &Fact) -> (Timestamp, Timestamp) {
     (fact.observed_at, fact.heard_at)
 }
 
-fn by_trust(a: &&Fact, b: &&Fact) -> Ordering {
-    when(a)
-        .cmp(&when(b))
-        .then_with(|| a.source.cmp(&b.source))
-        .then_with(|| a.valid.from.cmp(&b.valid.from))
-}
-
 /// Whether `fact` holds at `at`, given all `facts` about its attribute.
 fn holds(fact: &Fact, facts: &[Fact], at: Timestamp) -> bool {
-    let superseded = |later: &Fact| {
-        fact.valid.from < later.valid.from
-            && later.valid.from <= at
-            && later.source == fact.source
-            && when(fact) <= when(later)
-    };
-    fact.valid.contains(at) && !(fact.valid.to == Timestamp::MAX && facts.iter().any(superseded))
+    fact.valid.contains(at)
+        && (fact.valid.to != Timestamp::MAX || facts.iter().all(|later| !ends(fact, later, at)))
+}
+
+/// When a fact ceases to hold, given all `facts` about its attribute.
+pub(crate) fn end_of(fact: &Fact, facts: &[Fact]) -> Timestamp {
+    let ending = facts.iter().filter(|later| ends(fact, later, Timestamp::MAX));
+    match fact.valid.to {
+        Timestamp::MAX => ending.map(|later| later.valid.from).min().unwrap_or(Timestamp::MAX),
+        to => to,
+    }
+}
+
+/// Whether an open-ended fact gave way to a later one by `at`.
+fn ends(fact: &Fact, later: &Fact, at: Timestamp) -> bool {
+    fact.valid.from < later.valid.from
+        && later.valid.from <= at
+        && later.source == fact.source
+        && when(fact) <= when(later)
 }

@@ -60,10 +60,10 @@ impl Overlay {
 
     /// Notes what a commit of the fork made its own. Cost: O(what the commit changed).
     pub(crate) fn note(&mut self, before: &Snapshot, after: &Snapshot) {
-        for difference in before.diff(after) {
+        for difference in before.diff_said(after) {
             let (before, after) = (difference.before.as_deref(), difference.after.as_deref());
             let Some(id) = before.or(after).map(Entity::id) else { continue };
-            let theirs = self.template.entity(id).cloned();
+            let theirs = self.template.said_of(id.kind, &id.key).cloned();
             let kind = self.kinds.entry(id.kind).or_default();
             let count = |entity: Option<&Entity>| entity.map_or(0, Entity::fact_count) as i64;
             kind.facts_more += count(after) - count(before);
@@ -100,7 +100,7 @@ impl Overlay {
             *now = own.follow(fork, then, now);
         }
         let version = fork.version().max(template.version());
-        template.with_trees(trees, self.fact_count(), version)
+        template.with_trees(trees, self.fact_count(), version, fork)
     }
 
     /// Facts of the fork, when it has followed the template.
@@ -117,8 +117,8 @@ impl Overlay {
     ) -> impl Iterator<Item = (Option<Arc<Entity>>, Option<Arc<Entity>>)> + 'a {
         self.kinds.iter().flat_map(move |(id, kind)| {
             kind.own.iter().map(move |(key, own)| {
-                let ours = fork.get(*id, key).cloned();
-                (own.base(ours.as_ref(), self.template.get(*id, key)), ours)
+                let ours = fork.said_of(*id, key).cloned();
+                (own.base(ours.as_ref(), self.template.said_of(*id, key)), ours)
             })
         })
     }
@@ -178,8 +178,7 @@ impl Own {
         ours: Option<&Arc<Entity>>,
     ) -> Option<Arc<Entity>> {
         let (false, Some(ours)) = (self.whole, ours) else { return ours.cloned() };
-        let mut merged =
-            theirs.cloned().unwrap_or_else(|| Arc::new(Entity::new(ours.id().clone())));
+        let mut merged = theirs.cloned().unwrap_or_else(|| Arc::new(ours.emptied()));
         for attribute in self.cells.keys() {
             if merged.facts(*attribute) != ours.facts(*attribute) {
                 Arc::make_mut(&mut merged).set_facts(*attribute, ours.facts(*attribute));

@@ -124,11 +124,14 @@ impl Merge {
                 planner.entity(ours, base, theirs);
             }
         } else if let Some(base) = common_state(from, into) {
-            for Difference { before, after } in base.diff(theirs) {
+            for Difference { before, after } in base.diff_said(theirs) {
                 planner.entity(ours, before, after);
             }
         }
-        let Planner { rows, changes, .. } = planner;
+        let Planner { rows, mut changes, .. } = planner;
+        if from.id() != into.id() {
+            changes.extend(theirs.declared_beyond(ours));
+        }
         let conflicts = rows.iter().filter(|row| row.resolution == Resolution::Conflict).count();
         Merge { from: Planned::of(from), into: Planned::of(into), rows, changes, conflicts }
     }
@@ -225,7 +228,7 @@ pub fn own_changes(database: &Database, template: Option<&Database>) -> u64 {
     let template = template.filter(|template| template.id() == template_id);
     let base = template.and_then(|template| common_state(database, template));
     let Some(base) = base.or_else(|| database.known().of(template_id)) else { return 0 };
-    base.diff(database.snapshot()).iter().map(cells_that_differ).sum()
+    base.diff_said(database.snapshot()).iter().map(cells_that_differ).sum()
 }
 
 fn cells_that_differ(difference: &Difference) -> u64 {
@@ -245,7 +248,7 @@ impl Planner<'_> {
         let Some(id) = base.as_ref().or(theirs.as_ref()).map(|entity| entity.id().clone()) else {
             return;
         };
-        let ours = ours.entity(&id).cloned();
+        let ours = ours.said_of(id.kind, &id.key).cloned();
         let attribute = None;
         let mut row =
             MergeRow { entity: id, attribute, base, ours, theirs, resolution: Resolution::Taken };
@@ -299,7 +302,7 @@ impl Planner<'_> {
     /// An entity that both have.
     fn cells(&mut self, row: MergeRow) {
         let (Some(ours), Some(theirs)) = (row.ours.clone(), row.theirs.clone()) else { return };
-        let base = row.base.clone().unwrap_or_else(|| Arc::new(Entity::new(row.entity.clone())));
+        let base = row.base.clone().unwrap_or_else(|| Arc::new(theirs.emptied()));
         for index in 0..base.attributes_end().max(theirs.attributes_end()) {
             let merged = match merge_cell(&base, &ours, &theirs, index) {
                 Cell::Kept => continue,

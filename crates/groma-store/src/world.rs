@@ -16,6 +16,7 @@ use groma_model::{Problem, Schema, SchemaError, SchemaText, Source, Timestamp, V
 use crate::codec::{self, Entry};
 use crate::databases::Databases;
 use crate::past::{Past, PastReader};
+use crate::poll::settle;
 use crate::schemas::Schemas;
 use crate::{
     Change, CommitRow, Database, Fork, Journal, MemoryJournal, Merge, PROBLEMS_KEPT_MAX, Poll,
@@ -294,6 +295,7 @@ impl World {
         if commit.is_empty() {
             return Ok(database.version());
         }
+        settle(database.snapshot(), &mut commit);
         let problems_not_kept = commit.problems.len().saturating_sub(PROBLEMS_KEPT_MAX) as u64;
         commit.problems.truncate(PROBLEMS_KEPT_MAX);
         let database = Arc::clone(database.name());

@@ -7,6 +7,7 @@ mod faulty;
 mod forks;
 mod laws;
 mod made;
+mod oracle;
 mod past;
 mod schema;
 mod world;

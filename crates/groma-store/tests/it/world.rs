@@ -106,7 +106,10 @@ fn sources_tell_what_they_gave() {
     let snapshot = world.snapshot(LIVE).unwrap();
     let conflicts: Vec<_> = snapshot.conflicts().collect();
     assert_eq!(conflicts.len(), 1, "both facts are kept, and they contradict each other");
-    assert_eq!(conflicts[0].beliefs.len(), 2);
+    let contradiction = &conflicts[0].contradiction;
+    assert_eq!(&*contradiction.chosen.source, "sql");
+    assert_eq!(&*contradiction.others[0].0.source, "cmdb");
+    assert_eq!(contradiction.others[0].1, groma_store::Reason::ObservedLater);
     let chosen: Vec<&Source> =
         snapshot.facts().filter(|row| row.chosen).map(|row| &row.fact.source).collect();
     assert_eq!(chosen, ["sql", "cmdb"].map(Source::from).iter().collect::<Vec<_>>());
@@ -132,7 +135,7 @@ fn an_open_end_closes_where_the_next_fact_of_its_source_starts() {
     };
     let places = [-1, 5, 15, 25, 35].map(at);
     assert_eq!(places.map(|place| place.unwrap_or_default()), ["", "h1", "h2", "", "h3"]);
-    assert!(vm.conflict(host).is_empty(), "one source that changes its mind is no conflict");
+    assert!(vm.contradictions(host).is_empty(), "one source that changes its mind is no conflict");
 }
 
 #[test]
