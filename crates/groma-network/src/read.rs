@@ -106,7 +106,8 @@ pub(crate) fn effect<'a>(reader: Reader<'_>, difference: &'a Difference) -> Effe
     };
     let Some(&(kind, attributes)) = reader.read_of(after) else { return Effect::None };
     let lasts = LASTING_KINDS.contains(&kind);
-    if (!lasts && before.exists_at(reader.at) != after.exists_at(reader.at)) || READ_WITH_TIMES.contains(&kind)
+    if (!lasts && before.exists_at(reader.at) != after.exists_at(reader.at))
+        || READ_WITH_TIMES.contains(&kind)
     {
         return Effect::Other;
     }

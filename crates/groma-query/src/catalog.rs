@@ -26,11 +26,18 @@ pub(crate) struct Databases {
     /// Why a database that the statement names cannot be seen; the SQL engine only knows that.
     refusal: Mutex<Option<QueryError>>,
     accounting: Accounting,
+    user: String,
 }
 
 impl Databases {
-    pub(crate) fn new(engine: Engine, accounting: Accounting) -> Databases {
-        Databases { engine, pinned: Mutex::default(), refusal: Mutex::default(), accounting }
+    pub(crate) fn new(engine: Engine, accounting: Accounting, user: String) -> Databases {
+        let (pinned, refusal) = (Mutex::default(), Mutex::default());
+        Databases { engine, pinned, refusal, accounting, user }
+    }
+
+    /// Who asks.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
     }
 
     pub(crate) fn engine(&self) -> &Engine {

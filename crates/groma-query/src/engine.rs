@@ -32,7 +32,18 @@ pub trait Importer: Send + Sync {
         world: &Arc<Mutex<World>>,
         path: &Path,
         source: Option<&str>,
+        listing: Listing,
     ) -> Result<ImportReport, QueryError>;
+}
+
+/// How much of what a source knows is in what is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Listing {
+    /// Some of it: what is not named stays as it was.
+    #[default]
+    Partial,
+    /// All of it: what the source said before and no longer names has ended.
+    Complete,
 }
 
 /// What an import did, file by file.

@@ -36,7 +36,7 @@ mod view;
 
 pub use datafusion::common::ParamValues;
 pub use datafusion::execution::SendableRecordBatchStream;
-pub use engine::{Engine, EngineOptions, ImportReport, ImportedFile, Importer};
+pub use engine::{Engine, EngineOptions, ImportReport, ImportedFile, Importer, Listing};
 pub use error::QueryError;
 pub use session::{Outcome, Prepared, Session};
 pub(crate) use view::View;

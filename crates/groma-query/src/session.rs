@@ -269,7 +269,8 @@ impl Session {
     /// A scope for one statement: every database that it names is pinned at one version.
     fn scope(&self) -> Scope {
         let accounting = self.settings().accounting();
-        let databases = Arc::new(Databases::new(self.engine.clone(), accounting));
+        let databases =
+            Arc::new(Databases::new(self.engine.clone(), accounting, self.user.clone()));
         let config = self.base.config().clone().with_extension(Arc::clone(&databases));
         let matches = graph::Matches::default();
         let mut state = SessionStateBuilder::new_from_existing(self.base.clone())

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use groma_model::Timestamp;
+use groma_model::{Timestamp, Value, ValueType};
 use tokio::sync::mpsc::Sender;
 
 use crate::View;
@@ -101,6 +101,23 @@ pub(crate) enum Cell<'a> {
     /// Lists that may hold NULLs.
     MaybeTexts(Vec<Option<String>>),
     MaybeIntegers(Vec<Option<i64>>),
+}
+
+impl Cell<'_> {
+    /// A bound of a validity; NULL where there is none.
+    pub(crate) fn bound(time: Timestamp) -> Cell<'static> {
+        let is_open = time == Timestamp::MIN || time == Timestamp::MAX;
+        if is_open { Cell::Null } else { Cell::Time(time) }
+    }
+
+    /// A value as people write it; NULL: there is none.
+    pub(crate) fn printed(
+        value: Option<&Value>,
+        of: &ValueType,
+        schema: &groma_model::Schema,
+    ) -> Cell<'static> {
+        value.map_or(Cell::Null, |value| Cell::Owned(value.print(of, schema)))
+    }
 }
 
 /// Rows per batch handed to the engine.

@@ -11,7 +11,7 @@
 
 mod messages;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use groma_connect::{Heard, Input, discover};
 use groma_model::{EntityRef, Observation, Problem, Schema, Source, Timestamp};
-use groma_query::{ImportReport, ImportedFile, Importer, QueryError};
-use groma_store::{Change, Commit, LIVE, PROBLEMS_KEPT_MAX, Segment, World, identify};
+use groma_query::{ImportReport, ImportedFile, Importer, Listing, QueryError};
+use groma_store::{
+    Change, Commit, LIVE, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment, World, identify,
+};
 
 use messages::Messages;
 
@@ -70,10 +72,23 @@ impl Importer for FolderImporter {
         world: &Arc<Mutex<World>>,
         path: &Path,
         source: Option<&str>,
+        listing: Listing,
     ) -> Result<ImportReport, QueryError> {
-        let discovered = discover(path).map_err(|error| no_such_path(&error))?;
+        let since = now();
+        let discovered = match discover(path) {
+            Ok(discovered) => discovered,
+            Err(error) => {
+                let error = no_such_path(&error);
+                if let (Listing::Complete, Some(source)) = (listing, source) {
+                    let outcome = PollOutcome::Failed { reason: error.message().to_owned() };
+                    note_poll(world, source.into(), Poll { at: since, outcome })?;
+                }
+                return Err(error);
+            }
+        };
         let mut report = ImportReport::default();
         report.files.extend(note_unknown(world, source, discovered.problems)?);
+        let mut polls = Polls::new(since, listing, !report.files.is_empty() && source.is_some());
         let inputs = discovered.inputs.len();
         for (index, input) in discovered.inputs.iter().enumerate() {
             let tell = |facts, messages| {
@@ -82,11 +97,58 @@ impl Importer for FolderImporter {
                     listener(Progress { path, input_number: index + 1, inputs, facts, messages });
                 }
             };
-            let reading = Reading::new(self, world, input, source, &tell);
-            report.files.push(reading.read(input)?);
+            let mut reading = Reading::new(self, world, input, source, &tell);
+            reading.listing = listing;
+            let source = Arc::clone(&reading.source);
+            let file = reading.read(input)?;
+            polls.heard(source, observed_at(input), file.problems > 0);
+            report.files.push(file);
         }
+        polls.end(world)?;
         Ok(report)
     }
+}
+
+/// Complete listings while they are read: of each source when it was made, and whether something of
+/// it could not be understood, so that it is not complete after all.
+struct Polls {
+    since: Timestamp,
+    listing: Listing,
+    /// Whether files that nobody understands may hold more of every source.
+    is_partial: bool,
+    by_source: BTreeMap<Source, (Timestamp, bool)>,
+}
+
+impl Polls {
+    fn new(since: Timestamp, listing: Listing, is_partial: bool) -> Polls {
+        Polls { since, listing, is_partial, by_source: BTreeMap::new() }
+    }
+
+    fn heard(&mut self, source: Source, at: Timestamp, is_partial: bool) {
+        let known = self.by_source.entry(source).or_insert((at, false));
+        *known = (known.0.max(at), known.1 || is_partial);
+    }
+
+    /// Ends what the sources no longer say.
+    fn end(self, world: &Mutex<World>) -> Result<(), QueryError> {
+        if self.listing == Listing::Partial {
+            return Ok(());
+        }
+        for (source, (at, is_partial)) in self.by_source {
+            let outcome = match is_partial || self.is_partial {
+                true => PollOutcome::Partial,
+                false => PollOutcome::Complete { since: self.since },
+            };
+            note_poll(world, source, Poll { at, outcome })?;
+        }
+        Ok(())
+    }
+}
+
+fn note_poll(world: &Mutex<World>, source: Source, poll: Poll) -> Result<(), QueryError> {
+    let commit = Commit { poll: Some(poll), ..Commit::new(source, now(), Vec::new()) };
+    lock(world).commit(LIVE, commit)?;
+    Ok(())
 }
 
 /// One input while it is read.
@@ -94,6 +156,8 @@ struct Reading<'a> {
     world: &'a Mutex<World>,
     schema: Arc<Schema>,
     source: Source,
+    /// In a complete one values hold since they were observed, until another one is.
+    listing: Listing,
     tell: &'a dyn Fn(u64, u64),
     observations: Vec<Observation>,
     problems: Vec<Problem>,
@@ -120,6 +184,7 @@ impl<'a> Reading<'a> {
         Reading {
             world,
             schema,
+            listing: Listing::Partial,
             tell,
             observations: Vec::new(),
             problems: Vec::new(),
@@ -194,9 +259,14 @@ impl<'a> Reading<'a> {
                 _ => {}
             }
         }
+        let poll = match self.listing {
+            Listing::Partial => None,
+            Listing::Complete => Some(Poll { at: heard_at, outcome: PollOutcome::Partial }),
+        };
         let commit = Commit {
             problems: std::mem::take(&mut self.problems),
             segments,
+            poll,
             ..Commit::new(Arc::clone(&self.source), heard_at, changes)
         };
         lock(self.world).commit(LIVE, commit)?;

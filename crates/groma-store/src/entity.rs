@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use groma_model::{AttributeIndex, EntityRef, Fact, Says, Source, Timestamp, Value};
+use groma_model::{AttributeIndex, EntityRef, Fact, Interval, Says, Source, Timestamp, Value};
 
 use crate::Reason;
 use crate::belief::Beliefs;
@@ -69,7 +69,7 @@ impl Entity {
 
     /// The same without its facts.
     pub(crate) fn emptied(&self) -> Entity {
-        Entity::new(self.id.clone(), Arc::clone(&self.beliefs))
+        Entity { facts: Vec::new(), ends: Vec::new(), ..self.clone() }
     }
 
     /// What it is.
@@ -133,6 +133,11 @@ impl Entity {
     /// Whether one of its facts holds at `at`, given all others.
     pub(crate) fn holds_at(&self, attribute: AttributeIndex, fact: &Fact, at: Timestamp) -> bool {
         holds(fact, self.facts(attribute), at)
+    }
+
+    /// When one of its facts holds: an open end closes where a later one of its source starts.
+    pub fn valid(&self, attribute: AttributeIndex, fact: &Fact) -> Interval {
+        Interval { from: fact.valid.from, to: end_of(fact, self.facts(attribute)) }
     }
 
     /// How many facts there are.

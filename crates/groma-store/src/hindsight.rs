@@ -34,7 +34,7 @@ impl Snapshot {
             facts = facts + won - lost.map_or(0, |entity| entity.fact_count()) as u64;
         };
         let mut seen: FxHashSet<*const Entity> = FxHashSet::default();
-        for difference in then.into_iter().flat_map(|then| then.diff(self)) {
+        for difference in then.into_iter().flat_map(|then| then.diff_said(self)) {
             let Some(id) = difference.before.as_ref().or(difference.after.as_ref()) else {
                 continue;
             };
@@ -51,14 +51,14 @@ impl Snapshot {
                 }
             }
         }
-        self.with_trees(kinds, facts, self.version())
+        self.with_trees(kinds, facts, self.version(), self)
     }
 }
 
 /// What is known now of an entity at a time. `None`: nothing says that it was there.
 fn hindsight(then: Option<&Entity>, now: Option<&Entity>, at: Timestamp) -> Option<Entity> {
     let (Some(now), then) = (now, then) else { return then.cloned() };
-    let mut known = Entity::new(now.id().clone());
+    let mut known = now.emptied();
     let mut slots: FxHashMap<(AttributeIndex, &str, Timestamp), ()> = FxHashMap::default();
     for (attribute, fact) in now.all_facts().filter(|(_, fact)| speaks_of(fact, at)) {
         slots.insert((attribute, &fact.source, fact.valid.from), ());
@@ -84,7 +84,7 @@ fn holding(entity: &Entity, at: Timestamp) -> Option<Option<Entity>> {
     if entity.all_facts().all(|(_, fact)| always(fact)) {
         return None;
     }
-    let mut then = Entity::new(entity.id().clone());
+    let mut then = entity.emptied();
     for (attribute, fact) in entity.all_facts() {
         if entity.holds_at(attribute, fact, at) {
             let mut fact = fact.clone();

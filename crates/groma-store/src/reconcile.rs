@@ -111,9 +111,23 @@ impl Reconciled {
 
     /// Sources that are not believed any more, or again. Cost: O(entities of which sources differ).
     pub(crate) fn believe(&mut self, said: &mut Arc<Vec<EntityTree>>, stale: BTreeSet<Source>) {
-        if *self.beliefs.stale() == stale {
-            return;
+        if *self.beliefs.stale() != stale {
+            self.believe_anew(said, stale);
         }
+    }
+
+    /// Takes a schema that has kinds and attributes more, and may trust sources otherwise.
+    pub(crate) fn take_schema(&mut self, said: &mut Arc<Vec<EntityTree>>, schema: Arc<Schema>) {
+        let kinds = schema.kinds().len();
+        Arc::make_mut(&mut self.contested).resize(kinds, OrdSet::new());
+        if let Some(shown) = &mut self.shown {
+            Arc::make_mut(shown).resize(kinds, EntityTree::new());
+        }
+        self.schema = schema;
+        self.believe_anew(said, self.beliefs.stale().clone());
+    }
+
+    fn believe_anew(&mut self, said: &mut Arc<Vec<EntityTree>>, stale: BTreeSet<Source>) {
         self.beliefs = Arc::new(Beliefs::new(Arc::clone(&self.schema), stale));
         let trees = self.shown.as_mut().unwrap_or(said);
         let trees = Arc::make_mut(trees);

@@ -73,7 +73,11 @@ impl Snapshot {
     pub(crate) fn with_schema(&self, schema: Arc<Schema>) -> Snapshot {
         let mut entities = Vec::clone(&self.entities);
         entities.resize(schema.kinds().len(), OrdMap::new());
-        Snapshot { schema, entities: Arc::new(entities), ..self.clone() }
+        let mut next = self.clone();
+        next.entities = Arc::new(entities);
+        next.reconciled.take_schema(&mut next.entities, Arc::clone(&schema));
+        next.schema = schema;
+        next
     }
 
     /// Its schema.

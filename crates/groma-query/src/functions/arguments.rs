@@ -53,6 +53,16 @@ impl Call {
         self.databases.engine()
     }
 
+    /// Name of the session's own database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Who asks.
+    pub(crate) fn user(&self) -> &str {
+        self.databases.user()
+    }
+
     /// The view of the session's own database.
     pub(crate) fn view(&self) -> Result<Arc<View>> {
         Ok(self.databases.view(&self.database)?)

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::arguments::Function;
-use crate::QueryError;
 use crate::table::{Cell, Type, column};
+use crate::{Listing, QueryError};
 
 pub(super) static FUNCTION: Function = Function {
     name: "import",
-    usage: "import(path [, source])",
-    doc: "reads a file or folder of the server's machine into live; what is reported is durable.",
+    usage: "import(path [, source [, listing]])",
+    doc: "reads a file or folder of the server's machine into live; what is reported is durable. With listing 'complete' what each source said before and no longer says has ended.",
     arguments_min: 1,
-    arguments_max: 2,
+    arguments_max: 3,
     columns: &[
         column("path", Type::Text, "The file."),
         column("importer", Type::Text, "Which importer knew its form; NULL: none."),
@@ -34,8 +34,16 @@ pub(super) static FUNCTION: Function = Function {
             )
             .into());
         };
-        let path = call.text(0).unwrap_or_default();
-        let report = importer.import(engine.shared_world(), Path::new(path), call.text(1))?;
+        let path = Path::new(call.text(0).unwrap_or_default());
+        let listing = match call.text(2) {
+            None | Some("partial") => Listing::Partial,
+            Some("complete") => Listing::Complete,
+            Some(other) => {
+                let reason = format!("\"{other}\" is neither partial nor complete");
+                return Err(QueryError::new(QueryError::BAD_VALUE, reason).into());
+            }
+        };
+        let report = importer.import(engine.shared_world(), path, call.text(1), listing)?;
         report.files.iter().try_for_each(|file| {
             sheet.push([
                 Cell::Text(&file.path),

@@ -3,6 +3,10 @@
 mod arguments;
 mod components;
 mod cut;
+mod declare;
+mod entity_alias;
+mod entity_merge;
+mod entity_split;
 mod explain_crossing;
 mod import;
 mod model_diff;
@@ -30,6 +34,9 @@ pub(crate) static ALL: &[&Function] = &[
     &components::FUNCTION,
     &cut::FUNCTION,
     &model_diff::FUNCTION,
+    &entity_alias::FUNCTION,
+    &entity_merge::FUNCTION,
+    &entity_split::FUNCTION,
     &import::FUNCTION,
 ];
 

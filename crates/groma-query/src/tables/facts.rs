@@ -23,37 +23,34 @@ pub(super) static TABLE: Table = Table {
         column("valid_from", Type::Time, "From when on it holds; NULL: always did."),
         column("valid_to", Type::Time, "Until when it holds, exclusive; NULL: still does."),
         column("chosen", Type::Boolean, "Whether it is the one believed now."),
+        column(
+            "said_of",
+            Type::Text,
+            "The id under which the source spoke of it, where that is merged into the entity; else NULL.",
+        ),
     ],
     rows: |view, sheet| {
         let snapshot = view.snapshot();
         let schema = snapshot.schema();
-        for kind in snapshot.kinds() {
-            for entity in snapshot.entities(kind.id) {
-                for (index, fact) in entity.all_facts() {
-                    let attribute = &kind.attributes[index];
-                    let chosen =
-                        entity.fact_at(index, Timestamp::MAX).is_some_and(|chosen| chosen == fact);
-                    sheet.push([
-                        Cell::Text(&kind.name),
-                        Cell::Text(entity.key()),
-                        Cell::Text(&attribute.name),
-                        fact.value.as_ref().map_or(Cell::Null, |value| {
-                            Cell::Owned(value.print(&attribute.of, schema))
-                        }),
-                        Cell::Text(&fact.source),
-                        Cell::Time(fact.observed_at),
-                        Cell::Time(fact.heard_at),
-                        bound(fact.valid.from),
-                        bound(fact.valid.to),
-                        Cell::Boolean(chosen),
-                    ])?;
-                }
-            }
+        for row in snapshot.facts() {
+            let (kind, fact) = (schema.kind(row.entity.kind), row.fact);
+            let attribute = &kind.attributes[row.attribute];
+            let meant = snapshot.canonical(row.entity, Timestamp::MAX);
+            let is_merged = meant != *row.entity;
+            sheet.push([
+                Cell::Text(&kind.name),
+                Cell::Text(&meant.key),
+                Cell::Text(&attribute.name),
+                Cell::printed(fact.value.as_ref(), &attribute.of, schema),
+                Cell::Text(&fact.source),
+                Cell::Time(fact.observed_at),
+                Cell::Time(fact.heard_at),
+                Cell::bound(fact.valid.from),
+                Cell::bound(fact.valid.to),
+                Cell::Boolean(row.chosen),
+                if is_merged { Cell::Text(&row.entity.key) } else { Cell::Null },
+            ])?;
         }
         Ok(())
     },
 };
-
-fn bound(time: Timestamp) -> Cell<'static> {
-    if time == Timestamp::MIN || time == Timestamp::MAX { Cell::Null } else { Cell::Time(time) }
-}

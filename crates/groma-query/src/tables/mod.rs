@@ -1,11 +1,14 @@
 //! All tables that are not kinds, in the order of the manual.
 
+mod aliases;
 mod attributes;
 mod columns;
 mod commits;
+mod conflicts;
 mod counts;
 mod databases;
 mod distributions;
+mod drift;
 mod entities;
 mod facts;
 mod graphs;
@@ -40,6 +43,9 @@ pub(crate) static ALL: &[&Table] = &[
     &graphs::TABLE,
     &entities::TABLE,
     &facts::TABLE,
+    &aliases::TABLE,
+    &conflicts::TABLE,
+    &drift::TABLE,
     &sources::TABLE,
     &commits::TABLE,
     &problems::TABLE,

@@ -1,15 +1,15 @@
 //! The world of a story, and how its questions reach the engine.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
 use groma_events::{SegmentOptions, SegmentWriter};
 use groma_model::{Observation, Raw, Schema, Timestamp};
 use groma_query::{Engine, EngineOptions, Outcome, QueryError, Session};
-use groma_store::{Commit, LIVE, MemoryJournal, Segment, World, identify};
+use groma_store::{Commit, LIVE, MemoryJournal, Poll, PollOutcome, Segment, World, identify};
 use groma_trace::{Direction, MessageBatch, MessageRecord};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 
@@ -25,7 +25,7 @@ pub(crate) struct WorldHandle {
 
 impl WorldHandle {
     pub(crate) fn new() -> WorldHandle {
-        let world = World::open(Schema::builtin(), Box::new(MemoryJournal::default())).unwrap();
+        let world = World::open(schema(), Box::new(MemoryJournal::default())).unwrap();
         let (world, folder) = (Arc::new(Mutex::new(world)), Arc::new(tempfile::tempdir().unwrap()));
         let options = EngineOptions {
             segments_folder: Some(folder.path().to_owned()),
@@ -49,16 +49,24 @@ impl WorldHandle {
             text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let (messages, entities): (Vec<&str>, Vec<&str>) =
             lines.partition(|line| line.starts_with("message "));
-        let observations: Vec<_> = entities
-            .into_iter()
-            .map(|line| Observation { observed_at, ..observation(line) })
-            .collect();
+        let (polls, entities): (Vec<&str>, Vec<&str>) =
+            entities.into_iter().partition(|line| line.starts_with("poll "));
         let mut world = self.world.lock().unwrap();
-        let (changes, problems) =
-            identify(world.schema(), &"story".into(), &observations, heard_at);
-        world
-            .commit(database, Commit { problems, ..Commit::new("story".into(), heard_at, changes) })
-            .unwrap();
+        let mut said: Vec<_> = entities.into_iter().map(observation).collect();
+        for (_, heard, said) in said.iter_mut().filter(|(source, ..)| source == STORY) {
+            *heard = heard_at;
+            said.observed_at = observed_at;
+        }
+        for said in said.chunk_by(|a, b| (&a.0, a.1) == (&b.0, b.1)) {
+            let (source, heard_at) = (said[0].0.as_str().into(), said[0].1);
+            let observations: Vec<_> = said.iter().map(|(.., said)| said.clone()).collect();
+            let (changes, problems) = identify(world.schema(), &source, &observations, heard_at);
+            let is_polled = &*source != STORY;
+            let poll = is_polled.then_some(Poll { at: heard_at, outcome: PollOutcome::Partial });
+            let commit = Commit { problems, poll, ..Commit::new(source, heard_at, changes) };
+            world.commit(database, commit).unwrap();
+        }
+        polls.into_iter().for_each(|line| world.commit(database, poll(line)).map(drop).unwrap());
         if !messages.is_empty() {
             let segment = self.write(&messages);
             world.add_segments(LIVE, "story".into(), vec![segment], Timestamp(2)).unwrap();
@@ -84,22 +92,77 @@ impl WorldHandle {
     }
 }
 
-/// `kind id attribute=value ... [valid_from=seconds] [valid_to=seconds]`
-fn observation(line: &str) -> Observation {
+/// Who says what a story does not say by whom.
+const STORY: &str = "story";
+
+/// Sources that a site would name: a plan, and two that watch, of which the first is believed first as
+/// long as it is fresh.
+const SOURCES: &str = r#"
+[[source]]
+name = "plan"
+says = "desired"
+[[source]]
+name = "watcher"
+rank = 1
+fresh_for = "1h"
+"#;
+
+fn schema() -> Arc<Schema> {
+    static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
+        let files = ["facility", "physical", "network", "compute", "service"];
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema");
+        let read = |file| std::fs::read_to_string(folder.join(format!("{file}.toml"))).unwrap();
+        let mut texts: Vec<(String, String)> =
+            files.iter().map(|file| ((*file).to_owned(), read(file))).collect();
+        texts.push(("site".into(), SOURCES.into()));
+        let texts: Vec<(&str, &str)> =
+            texts.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
+        Arc::new(Schema::parse(&texts).unwrap())
+    });
+    Arc::clone(&SCHEMA)
+}
+
+/// `poll source hours complete|partial|failed [reason]`
+fn poll(line: &str) -> Commit {
+    let mut words = line.splitn(5, ' ').skip(1);
+    let mut word = || words.next().unwrap_or_default();
+    let (source, hours, outcome, reason) = (word(), word(), word(), word());
+    let at = hour(hours);
+    let outcome = match outcome {
+        "complete" => PollOutcome::Complete { since: at },
+        "partial" => PollOutcome::Partial,
+        "failed" => PollOutcome::Failed { reason: reason.to_owned() },
+        other => panic!("a poll does not end {other}"),
+    };
+    Commit { poll: Some(Poll { at, outcome }), ..Commit::new(source.into(), at, Vec::new()) }
+}
+
+fn hour(hours: &str) -> Timestamp {
+    Timestamp(seconds(hours).0 * 3_600)
+}
+
+/// `kind id attribute=value ... [valid_from=seconds] [valid_to=seconds] [source=name@hours]`
+fn observation(line: &str) -> (String, Timestamp, Observation) {
     let (kind, rest) =
         line.split_once(' ').expect("a line of a world is: kind id attribute=value ...");
     let mut words = rest.split(' ').filter(|word| !word.is_empty());
     let id = words.next().expect("an entity has an id");
     let mut observation = Observation::new(kind.to_owned(), id, Timestamp(1));
+    let mut source = STORY.to_owned();
     for word in words {
         let (attribute, value) = word.split_once('=').expect("attribute=value");
         match attribute {
             "valid_from" => observation.valid.from = seconds(value),
             "valid_to" => observation.valid.to = seconds(value),
+            "source" => {
+                let (name, hours) = value.split_once('@').expect("source=name@hours");
+                source = name.to_owned();
+                observation.observed_at = hour(hours);
+            }
             _ => observation = observation.with(attribute.to_owned(), Raw::Text(value.to_owned())),
         }
     }
-    observation
+    (source, observation.observed_at, observation)
 }
 
 fn seconds(text: &str) -> Timestamp {

@@ -10,4 +10,5 @@ mod made;
 mod oracle;
 mod past;
 mod schema;
+mod truth;
 mod world;

@@ -17,7 +17,7 @@ use crate::output::{self, Form};
 /// What is printed is on disk. Importing the same input again changes nothing. What cannot be read
 /// becomes a row of model.problems, and the exit code is 1.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SQL: SELECT * FROM import('/path' [, 'source'])")]
+#[command(after_help = "SQL: SELECT * FROM import('/path' [, 'source' [, 'complete']])")]
 pub(super) struct Args {
     /// Files or folders
     #[arg(required = true, value_name = "PATH")]
@@ -25,13 +25,16 @@ pub(super) struct Args {
     /// Name that the facts carry. Default: made from the importer and the file
     #[arg(long)]
     source: Option<String>,
+    /// It is all that its sources know: what they said before and no longer say has ended
+    #[arg(long)]
+    complete: bool,
 }
 
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     let statements = args
         .paths
         .iter()
-        .map(|path| statement(path, args.source.as_deref()))
+        .map(|path| statement(path, args.source.as_deref(), args.complete))
         .collect::<Result<Vec<_>>>()?;
     if groma.explain_sql {
         statements.iter().try_for_each(|sql| say(&format!("{sql};")))?;
@@ -54,14 +57,22 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
 }
 
 /// The statement that imports a path; it is written in full, since a server may be elsewhere.
-pub(super) fn statement(path: &Path, source: Option<&str>) -> Result<String> {
+pub(super) fn statement(path: &Path, source: Option<&str>, is_complete: bool) -> Result<String> {
     let full = std::path::absolute(path)?;
     let Some(full) = full.to_str() else {
         let hint = Some("Rename it, or import the folder that holds it.".to_owned());
         return Err(Refusal::new(format!("{} is not UTF-8", path.display()), hint).into());
     };
-    let source = source.map_or(String::new(), |source| format!(", {}", literal(source)));
-    Ok(format!("SELECT * FROM import({}{source})", literal(full)))
+    let mut arguments = literal(full);
+    match source.map(literal) {
+        Some(source) => arguments += &format!(", {source}"),
+        None if is_complete => arguments += ", NULL",
+        None => {}
+    }
+    if is_complete {
+        arguments += ", 'complete'";
+    }
+    Ok(format!("SELECT * FROM import({arguments})"))
 }
 
 /// A sum over the rows.
