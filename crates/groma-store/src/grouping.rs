@@ -43,6 +43,8 @@ pub(crate) struct Member {
     pub(crate) known: Vec<Known>,
     /// Whether someone declared that others are one with it under its key.
     pub(crate) is_chosen: bool,
+    /// Whether its key is a bare address, by which nobody would call it who knew its name.
+    pub(crate) is_address: bool,
     /// Of the best source that speaks of it.
     pub(crate) rank: u32,
     pub(crate) first_heard: Timestamp,
@@ -202,8 +204,8 @@ fn join(
         group_of.iter_mut().filter(|group| **group == other).for_each(|group| *group = one);
     }
     let preferred = |member: &usize| {
-        let Member { key, is_chosen, rank, first_heard, .. } = &members[*member];
-        (!is_chosen, *rank, *first_heard, Arc::clone(key))
+        let Member { key, is_chosen, is_address, rank, first_heard, .. } = &members[*member];
+        (!is_chosen, *is_address, *rank, *first_heard, Arc::clone(key))
     };
     for (place, group) in group_of.iter().enumerate() {
         let Some(by) = by[place] else { continue };

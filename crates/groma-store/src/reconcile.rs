@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use groma_model::{EntityRef, Problem, Schema, Source};
+use groma_model::{AliasKind, EntityRef, Problem, Schema, Source};
 use imbl::OrdSet;
 use rustc_hash::FxHashSet;
 
@@ -315,6 +315,9 @@ impl Reconciled {
             key: Arc::clone(&id.key),
             known,
             is_chosen,
+            is_address: [AliasKind::Address, AliasKind::Mac]
+                .iter()
+                .any(|alias| alias.normalize(&id.key).is_some()),
             rank: sources.iter().map(rank).min().unwrap_or(u32::MAX),
             first_heard: entity.map_or(groma_model::Timestamp::MAX, |entity| entity.first_heard()),
         }

@@ -334,13 +334,14 @@ impl Naive {
             let ranks =
                 facts.map(|(_, fact)| schema().trust().rank(&fact.source, "physical.device", ""));
             let first = self.first_heard.get(id).copied().unwrap_or(Timestamp::MAX);
-            (!chosen, ranks.min().unwrap_or(u32::MAX), first, id.clone())
+            let is_address = id.key.starts_with("10.");
+            (!chosen, is_address, ranks.min().unwrap_or(u32::MAX), first, id.clone())
         };
         (devices.iter().enumerate())
             .map(|(place, id)| {
                 let group =
                     devices.iter().enumerate().filter(|(other, _)| groups[*other] == groups[place]);
-                let best = group.map(|(_, id)| preference(id)).min().unwrap().3;
+                let best = group.map(|(_, id)| preference(id)).min().unwrap().4;
                 (id.clone(), best)
             })
             .collect()

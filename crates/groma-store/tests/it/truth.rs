@@ -55,8 +55,8 @@ fn disagrees(device: u64, attribute: usize) -> bool {
 fn listing(source: &str, at: Timestamp) -> Vec<Observation> {
     let observation = |device: u64| {
         let key = format!("{source}-{device}");
-        let mut observation = Observation::new("physical.device", key, at)
-            .with("serial", format!("SN{device:06}"));
+        let mut observation =
+            Observation::new("physical.device", key, at).with("serial", format!("SN{device:06}"));
         for (place, attribute) in ATTRIBUTES.iter().enumerate() {
             let mark = if source == "poller" && disagrees(device, place) { "!" } else { "" };
             observation = observation.with(*attribute, format!("{attribute}{device}{mark}"));
@@ -155,7 +155,8 @@ fn sources_that_disagree_and_one_that_stops_are_as_the_truth_says() {
 
     // It fails, then it is back.
     let (at, outcome) = (now, PollOutcome::Failed { reason: "refused".into() });
-    let failed = Commit { poll: Some(Poll { at, outcome }), ..Commit::new("cmdb".into(), at, vec![]) };
+    let failed =
+        Commit { poll: Some(Poll { at, outcome }), ..Commit::new("cmdb".into(), at, vec![]) };
     world.commit(LIVE, failed).unwrap();
     assert_eq!(states(&world, now)["cmdb"].0, Freshness::Failing);
     assert_eq!(conflicts(&world), truth(stale));
@@ -177,7 +178,8 @@ fn addresses_that_others_take_over_mean_who_had_them_then() {
     let machine = |address: u64, stay: u64| {
         let chosen = owner(address, stay);
         // Never the same one twice in a row, so that every border is a change of hands.
-        let turned = if stay.is_multiple_of(2) { chosen } else { (owner(address, stay - 1) + 1) % 2 };
+        let turned =
+            if stay.is_multiple_of(2) { chosen } else { (owner(address, stay - 1) + 1) % 2 };
         format!("m{}", address * 2 + turned)
     };
     let (mut said, mut seen_by_address) = (Vec::new(), Vec::new());
