@@ -25,7 +25,7 @@ pub fn check(snapshot: &Snapshot) -> Vec<Problem> {
     }
     addresses_held_twice(snapshot, &mut found);
     for problem in snapshot.ambiguous_names() {
-        found.add(6, "names", || problem);
+        found.add(Sort::Name, "names", || problem);
     }
     found.into_problems()
 }
@@ -38,6 +38,8 @@ enum Sort {
     /// By its number in the schema.
     Rule(usize),
     Address,
+    /// Several have it.
+    Name,
 }
 
 /// Problems by sort, of each the first few and a count.
