@@ -56,7 +56,8 @@ fn kind_of(path: &Path) -> Option<String> {
     (is_word(layer) && is_word(noun)).then(|| name.to_owned())
 }
 
-/// The schema that ships. Kinds of a site are read too; whether their columns fit is then checked by the store.
+/// The schema that ships, so that its names are not copied. What a site adds is read too; whether it fits is then
+/// checked by the store.
 fn schema() -> &'static Schema {
     static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
     SCHEMA.get_or_init(Schema::builtin)
@@ -69,8 +70,6 @@ enum Column {
     ObservedAt,
     ValidFrom,
     ValidTo,
-    /// No attribute of the kind.
-    Unknown,
 }
 
 /// Decodes a file of one kind, a batch of rows at a time.
@@ -91,14 +90,7 @@ pub(crate) fn decode<R: BufRead>(
         }
     };
     let columns = match header {
-        (number, Ok((columns, unknown))) => {
-            for name in unknown {
-                let reason =
-                    format!("{kind} has no attribute of this name; the column is left out");
-                heard.problems.push(Problem::new(rows.place(number), &name, reason));
-            }
-            columns
-        }
+        (_, Ok(columns)) => columns,
         (number, Err(reason)) => {
             return sink(Problem::new(rows.place(number), "", reason).into());
         }
@@ -143,11 +135,10 @@ fn known_kind(kind: &str) -> Option<&'static Kind> {
     schema().find(kind)
 }
 
-/// The columns, and the names of those that are unknown.
-fn read_header(kind: &str, fields: &Fields) -> Result<(Vec<Column>, Vec<String>), String> {
+/// The columns. Whether the kind has such attributes is for the schema of the store to say.
+fn read_header(kind: &str, fields: &Fields) -> Result<Vec<Column>, String> {
     let known = known_kind(kind);
     let mut columns = Vec::with_capacity(fields.len());
-    let mut unknown = Vec::new();
     for name in fields.iter() {
         let name = name.trim().trim_start_matches('\u{feff}');
         let attribute = known.map(|kind| kind.attribute(name).map(|at| &*kind.attributes[at].name));
@@ -157,17 +148,13 @@ fn read_header(kind: &str, fields: &Fields) -> Result<(Vec<Column>, Vec<String>)
             (VALID_FROM, _) => Column::ValidFrom,
             (VALID_TO, _) => Column::ValidTo,
             (_, Some(Some(name))) => Column::Attribute(Cow::Borrowed(name)),
-            (name, None) => Column::Attribute(Cow::Owned(name.to_owned())),
-            (name, Some(None)) => {
-                unknown.push(name.to_owned());
-                Column::Unknown
-            }
+            (name, _) => Column::Attribute(Cow::Owned(name.to_owned())),
         });
     }
     if !columns.iter().any(|column| matches!(column, Column::Id)) {
         return Err("the header has no column id".into());
     }
-    Ok((columns, unknown))
+    Ok(columns)
 }
 
 struct RowReader {
@@ -220,7 +207,6 @@ impl RowReader {
                         observation.attributes.push((name.clone(), said));
                     }
                 }
-                Column::Unknown => {}
             }
         }
         if observation.key.is_empty() {

@@ -12,6 +12,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::datasource::TableType;
 use datafusion::error::{DataFusionError, Result};
 use groma_model::Kind;
+use groma_store::StoreError;
 
 use crate::kind_table::KindTable;
 use crate::pg::{self, PgSchema};
@@ -56,6 +57,10 @@ impl Databases {
             return Ok(Arc::clone(view));
         }
         let view = self.engine.view(database, self.accounting)?;
+        let schema = view.snapshot().schema();
+        if pinned.values().any(|known| !Arc::ptr_eq(known.snapshot().schema(), schema)) {
+            return Err(StoreError::SchemaChanged.into());
+        }
         pinned.insert(database.to_owned(), Arc::clone(&view));
         Ok(view)
     }

@@ -16,7 +16,7 @@ use std::thread;
 
 use groma_events::{KeepCalls, ReconstructOptions, reconstruct};
 use groma_graph::Index;
-use groma_model::{Interval, Problem, Timestamp, Version};
+use groma_model::{Interval, Origin, Problem, Timestamp, Version};
 use groma_network::Network;
 use groma_store::{Database, Snapshot, State, check};
 use groma_trace::Reconstruction;
@@ -162,6 +162,14 @@ impl DerivedCache {
             && let Some(oldest) = kept.keys().min().copied()
         {
             kept.remove(&oldest);
+        }
+        // A schema that only adds leaves versions as they are.
+        let schema = database.snapshot().schema();
+        if kept
+            .get(&key)
+            .is_some_and(|known| !Arc::ptr_eq(known.database.snapshot().schema(), schema))
+        {
+            kept.remove(&key);
         }
         let derived = kept.entry(key).or_insert_with(|| {
             Arc::new(Derived {
@@ -327,8 +335,11 @@ fn same_network(
     (known, known_at): &(Snapshot, Timestamp),
     (snapshot, at): &(Snapshot, Timestamp),
 ) -> bool {
-    let mut kinds = snapshot.schema().kinds().iter();
+    let (before, schema) = (known.schema(), snapshot.schema());
+    // What a site adds is no part of a network.
+    let mut kinds = before.kinds().iter().filter(|kind| kind.origin == Origin::BuiltIn);
     known_at == at
+        && (Arc::ptr_eq(before, schema) || schema.continues(before))
         && kinds.all(|kind| {
             KINDS_ABOVE_NETWORK.contains(&&*kind.name) || known.shares(snapshot, kind.id)
         })

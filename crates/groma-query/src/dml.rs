@@ -150,8 +150,11 @@ impl Write {
         }
         if !changes.is_empty() {
             let commit = Commit::new(source, now, changes);
+            let schema = Arc::clone(snapshot.schema());
             session
-                .change_world(move |world, _| world.commit(&database, commit).map(|_| ()))
+                .change_world(move |world, _| {
+                    world.commit_under(&schema, &database, commit).map(|_| ())
+                })
                 .await?;
         }
         Ok(match self.verb {

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use groma_model::{EntityRef, Interval, Timestamp, Value};
+use groma_model::{EntityRef, Interval, Origin, Timestamp, Value};
 use groma_network::{
     AccessIndex, EndpointIndex, LASTING_KINDS, Network, Placement, PortIndex, Role,
 };
@@ -38,11 +38,18 @@ impl EpochTimes {
         let lasting = LASTING_KINDS.map(|kind| snapshot.schema().id(kind));
         let mut epochs = EpochTimes { ends_now: true, ..EpochTimes::default() };
         for entity in snapshot.all_entities() {
-            if lasting.contains(&entity.id().kind) && !changes_value(entity) {
+            let kind = snapshot.schema().kind(entity.id().kind);
+            // What a site adds is no part of the topology.
+            if kind.origin != Origin::BuiltIn
+                || lasting.contains(&entity.id().kind) && !changes_value(entity)
+            {
                 continue;
             }
             let before = epochs.taken.len();
-            for time in entity.all_facts().flat_map(|(_, fact)| [fact.valid.from, fact.valid.to]) {
+            let facts = entity
+                .all_facts()
+                .filter(|(attribute, _)| kind.attributes[*attribute].origin == Origin::BuiltIn);
+            for time in facts.flat_map(|(_, fact)| [fact.valid.from, fact.valid.to]) {
                 epochs.ends_now &= time < window.to || time == Timestamp::MAX;
                 if window.from < time && time < window.to {
                     epochs.taken.push(time.0);

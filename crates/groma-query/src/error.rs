@@ -33,6 +33,8 @@ impl QueryError {
     pub const NOT_SUPPORTED: &'static str = "0A000";
     /// A value does not fit its column.
     pub const BAD_VALUE: &'static str = "22P02";
+    /// A schema is wrong.
+    pub const BAD_SCHEMA: &'static str = "42P17";
     /// The table is derived and cannot be written.
     pub const READ_ONLY: &'static str = "25006";
     /// An entity of this id exists.
@@ -131,6 +133,8 @@ impl From<StoreError> for QueryError {
             | StoreError::NoVersion { .. }
             | StoreError::Compacted { .. } => QueryError::NO_DATABASE,
             StoreError::DatabaseExists { .. } => QueryError::DUPLICATE_DATABASE,
+            StoreError::Schema { .. } => QueryError::BAD_SCHEMA,
+            StoreError::SchemaChanged => QueryError::CHANGED_MEANWHILE,
             StoreError::Conflicts { .. } => QueryError::CONFLICTS,
             StoreError::Moved { .. } => QueryError::CHANGED_MEANWHILE,
             _ => QueryError::IO,

@@ -25,6 +25,7 @@ mod parties;
 mod past;
 mod pg;
 mod rebalance;
+mod schema_changes;
 mod session;
 mod settings;
 mod statement;

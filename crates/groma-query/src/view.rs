@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use groma_graph::Index;
-use groma_model::Timestamp;
-use groma_store::{Database, Snapshot};
+use groma_model::{SchemaError, Timestamp};
+use groma_store::{Database, SchemaRow, Snapshot};
 
 use crate::Engine;
 use crate::derive::Derived;
@@ -41,6 +41,16 @@ impl View {
     /// The database as the store keeps it.
     pub(crate) fn world_database(&self) -> &Database {
         &self.database
+    }
+
+    /// The schemas that the site has given, as they are now.
+    pub(crate) fn schemas(&self) -> Vec<SchemaRow> {
+        self.engine.world().schemas().to_vec()
+    }
+
+    /// What is wrong in the one in force, by now.
+    pub(crate) fn schema_errors(&self) -> Vec<SchemaError> {
+        self.engine.world().schema_errors().to_vec()
     }
 
     /// All databases of the store, as they are now.

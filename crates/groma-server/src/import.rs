@@ -250,6 +250,7 @@ impl<'a> Reading<'a> {
     fn commit(&mut self, segments: Vec<Segment>) -> Result<(), QueryError> {
         let heard_at = now();
         let observations = std::mem::take(&mut self.observations);
+        self.schema = Arc::clone(lock(self.world).schema());
         let (changes, problems) = identify(&self.schema, &self.source, &observations, heard_at);
         self.note(problems);
         for change in &changes {
@@ -269,7 +270,7 @@ impl<'a> Reading<'a> {
             poll,
             ..Commit::new(Arc::clone(&self.source), heard_at, changes)
         };
-        lock(self.world).commit(LIVE, commit)?;
+        lock(self.world).commit_under(&self.schema, LIVE, commit)?;
         Ok(())
     }
 

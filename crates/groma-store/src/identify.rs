@@ -1,14 +1,17 @@
 //! From what a source said in its own words to changes of the model.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use groma_model::{EntityRef, Fact, Observation, Problem, Schema, Source, Timestamp, Value};
+use groma_model::{
+    EntityRef, Fact, Observation, Problem, Schema, Source, Timestamp, Value, nearest,
+};
 
 use crate::Change;
 
 /// Reads observations of one source against the schema. What does not fit becomes a problem whose
-/// place is the entity; the rest of the observation is kept. Cost: linear.
+/// place is the entity; the rest of the observation is kept. A kind or attribute that there is not is
+/// one problem, however many entities speak of it. Cost: linear.
 pub fn identify(
     schema: &Schema,
     source: &Source,
@@ -17,15 +20,14 @@ pub fn identify(
 ) -> (Vec<Change>, Vec<Problem>) {
     let mut changes = Vec::with_capacity(observations.len() * 4);
     let mut problems = Vec::new();
+    let mut unknown: BTreeMap<(&str, &str), Unknown> = BTreeMap::new();
     let mut keys: HashMap<&str, Arc<str>> = HashMap::new();
     for observation in observations {
         let place = || format!("{} {}", observation.kind, observation.key);
         let Some(kind) = schema.find(&observation.kind) else {
-            problems.push(Problem::new(
-                place(),
-                &observation.kind,
-                "there is no kind of this name",
-            ));
+            let names = schema.kinds().iter().map(|kind| &*kind.name);
+            let reason = || meant("there is no kind of this name".into(), &observation.kind, names);
+            Unknown::note(&mut unknown, (&observation.kind, ""), place, reason);
             continue;
         };
         if observation.key.trim().is_empty() {
@@ -37,11 +39,9 @@ pub fn identify(
         changes.push(Change::Exists { entity: entity.clone() });
         for (name, raw) in &observation.attributes {
             let Some(attribute) = kind.attribute(name) else {
-                problems.push(Problem::new(
-                    place(),
-                    name,
-                    format!("{kind} has no attribute of this name"),
-                ));
+                let names = kind.attributes.iter().map(|attribute| &*attribute.name);
+                let reason = || meant(format!("{kind} has no attribute of this name"), name, names);
+                Unknown::note(&mut unknown, (&kind.name, name), place, reason);
                 continue;
             };
             match Value::read(raw, &kind.attributes[attribute], schema) {
@@ -59,5 +59,40 @@ pub fn identify(
             }
         }
     }
+    problems.extend(unknown.into_iter().map(Unknown::problem));
     (changes, problems)
+}
+
+/// A name that the schema does not have: where it was first heard, and how often.
+struct Unknown {
+    place: String,
+    reason: String,
+    count: u64,
+}
+
+impl Unknown {
+    fn note<'a>(
+        unknown: &mut BTreeMap<(&'a str, &'a str), Unknown>,
+        name: (&'a str, &'a str),
+        place: impl Fn() -> String,
+        reason: impl FnOnce() -> String,
+    ) {
+        let new = || Unknown { place: place(), reason: reason(), count: 0 };
+        unknown.entry(name).or_insert_with(new).count += 1;
+    }
+
+    fn problem(((kind, attribute), unknown): ((&str, &str), Unknown)) -> Problem {
+        let Unknown { place, mut reason, count } = unknown;
+        if 1 < count {
+            reason.push_str(&format!("; {} more speak of it", count - 1));
+        }
+        Problem::new(place, if attribute.is_empty() { kind } else { attribute }, reason)
+    }
+}
+
+fn meant<'a>(reason: String, name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(name, names) {
+        Some(meant) => format!("{reason}; was {meant} meant?"),
+        None => reason,
+    }
 }

@@ -15,6 +15,9 @@ mod path;
 pub(crate) mod per_row;
 mod reach;
 mod routes;
+mod schema_apply;
+mod schema_check;
+mod schema_diff;
 mod shortest_path;
 
 use std::sync::Arc;
@@ -38,6 +41,9 @@ pub(crate) static ALL: &[&Function] = &[
     &entity_merge::FUNCTION,
     &entity_split::FUNCTION,
     &import::FUNCTION,
+    &schema_check::FUNCTION,
+    &schema_diff::FUNCTION,
+    &schema_apply::FUNCTION,
 ];
 
 /// Makes all functions known to a session.

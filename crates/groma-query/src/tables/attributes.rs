@@ -1,6 +1,6 @@
 //! The attributes of all kinds: the columns of their tables.
 
-use groma_model::{Schema, ValueType};
+use groma_model::{AttributeIndex, Kind, Rule, Schema};
 
 use crate::table::{Cell, Table, Type, column};
 
@@ -14,17 +14,27 @@ pub(super) static TABLE: Table = Table {
         column("type", Type::Text, "What it holds; of references: to which kinds."),
         column("unit", Type::Text, "Its unit; NULL: none, or the name says it."),
         column("doc", Type::Text, "What it means."),
+        column(
+            "identifies",
+            Type::Text,
+            "What its value names the entity by; NULL: it is no name.",
+        ),
+        column("rules", Type::Texts, "What must hold of it; see model.rules."),
+        column("origin", Type::Text, "builtin, or the file of the site's schema."),
     ],
     rows: |view, sheet| {
         let schema = view.snapshot().schema();
         for kind in schema.kinds() {
-            for attribute in &kind.attributes {
+            for (index, attribute) in kind.attributes.iter().enumerate() {
                 sheet.push([
                     Cell::Text(&kind.name),
                     Cell::Text(&attribute.name),
-                    Cell::Owned(print_type(&attribute.of, schema)),
+                    Cell::Owned(attribute.of.describe(schema)),
                     attribute.unit.as_deref().map_or(Cell::Null, Cell::Text),
                     Cell::Text(&attribute.doc),
+                    attribute.identifies.map_or(Cell::Null, |names| Cell::Text(names.name())),
+                    Cell::Texts(rules(schema, kind, index)),
+                    Cell::Owned(attribute.origin.to_string()),
                 ])?;
             }
         }
@@ -32,24 +42,10 @@ pub(super) static TABLE: Table = Table {
     },
 };
 
-fn print_type(of: &ValueType, schema: &Schema) -> String {
-    let names = |kinds: &[groma_model::KindId]| {
-        kinds
-            .iter()
-            .map(|kind| schema.kind(*kind).name.to_string())
-            .collect::<Vec<_>>()
-            .join(" or ")
-    };
-    match of {
-        ValueType::Text => "text".into(),
-        ValueType::Integer => "integer".into(),
-        ValueType::Float => "float".into(),
-        ValueType::Boolean => "boolean".into(),
-        ValueType::Timestamp => "time".into(),
-        ValueType::Enum(words) => words.join(" | "),
-        ValueType::Texts => "list of texts".into(),
-        ValueType::Integers => "list of integers".into(),
-        ValueType::Reference(kinds) => format!("id of {}", names(kinds)),
-        ValueType::References(kinds) => format!("list of ids of {}", names(kinds)),
-    }
+/// The rules that look at an attribute, in a few words.
+fn rules(schema: &Schema, kind: &Kind, attribute: AttributeIndex) -> Vec<String> {
+    let about = |rule: &&Rule| rule.kind == kind.id && rule.attributes.contains(&attribute);
+    let rules = schema.rules().iter().filter(about).map(|rule| rule.describe(schema));
+    let containment = kind.attributes[attribute].containment.then(|| "containment".to_owned());
+    rules.chain(containment).collect()
 }

@@ -12,6 +12,7 @@ pub(super) static TABLE: Table = Table {
         column("entities", Type::Integer, "How many there are."),
         column("id_is", Type::Text, "What an id is made of."),
         column("doc", Type::Text, "What it is."),
+        column("origin", Type::Text, "builtin, or the file of the site's schema."),
     ],
     rows: |view, sheet| {
         let snapshot = view.snapshot();
@@ -22,6 +23,7 @@ pub(super) static TABLE: Table = Table {
                 Cell::Integer(snapshot.count(kind.id) as i64),
                 Cell::Text(&kind.key_doc),
                 Cell::Text(&kind.doc),
+                Cell::Owned(kind.origin.to_string()),
             ])
         })
     },

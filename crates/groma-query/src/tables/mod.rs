@@ -14,6 +14,8 @@ mod facts;
 mod graphs;
 mod kinds;
 mod problems;
+mod rules;
+mod schemas;
 mod segments;
 mod services;
 mod sessions;
@@ -37,6 +39,8 @@ use crate::table::Table;
 pub(crate) static ALL: &[&Table] = &[
     &kinds::TABLE,
     &attributes::TABLE,
+    &rules::TABLE,
+    &schemas::TABLE,
     &tables::TABLE,
     &columns::TABLE,
     &databases::TABLE,

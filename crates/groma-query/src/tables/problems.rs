@@ -37,8 +37,15 @@ pub(super) static TABLE: Table = Table {
             let reason = format!("the topology changed {count} times more inside the log's window than is taken into account");
             Problem::new("traffic", "", reason)
         });
+        let schema = view.schema_errors().into_iter().map(|error| {
+            Problem::new(
+                format!("schema {error}"),
+                "",
+                "groma does not understand this part, or has it itself by now; it is left out",
+            )
+        });
         let logged: Vec<_> =
-            logged.chain(events.unreadable.iter().cloned()).chain(changes).collect();
+            logged.chain(schema).chain(events.unreadable.iter().cloned()).chain(changes).collect();
         for problem in view.found_problems().iter().chain(network.problems()).chain(&logged) {
             sheet.push([
                 Cell::Text("groma"),

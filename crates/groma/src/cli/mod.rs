@@ -10,6 +10,7 @@ mod generate;
 mod import;
 mod path;
 mod problems;
+mod schema;
 mod serve;
 mod show;
 mod sql;
@@ -67,6 +68,7 @@ enum Verb {
     Drop(drop::Args),
     Databases(databases::Args),
     Problems(problems::Args),
+    Schema(schema::Args),
     Figures(figures::Args),
     Generate(generate::Args),
     Demo(demo::Args),
@@ -139,6 +141,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Drop(args) => drop::run(&args, &groma),
         Verb::Databases(args) => databases::run(&args, &groma),
         Verb::Problems(args) => problems::run(&args, &groma),
+        Verb::Schema(args) => schema::run(&args, &groma),
         Verb::Figures(args) => figures::run(&args, &groma),
         Verb::Generate(args) => generate::run(&args, &groma),
         Verb::Demo(args) => demo::run(&args, &groma),
