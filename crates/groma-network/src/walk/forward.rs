@@ -197,8 +197,13 @@ impl Walk<'_> {
                 owner.device != at.device && owner.of != PortType::Management
             })
             .collect();
-        // Only where no cable is known, not where one is cut.
-        let uncabled = inventory.known_cables(port).next().is_none() && inventory.port_works(port);
+        // Only where no cable is known, not where one is cut; and to a router, as a machine that nobody
+        // saw could be anywhere in the network.
+        let to_router =
+            hop.ip.is_some() || what != What::Packet || matches!(self.to.place, Place::On(_));
+        let uncabled = to_router
+            && inventory.known_cables(port).next().is_none()
+            && inventory.port_works(port);
         let owner_on = |device: DeviceIndex| {
             owners
                 .iter()
