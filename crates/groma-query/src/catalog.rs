@@ -18,7 +18,22 @@ use crate::kind_table::KindTable;
 use crate::pg::{self, PgSchema};
 use crate::settings::Accounting;
 use crate::table::{RowsTable, Table};
-use crate::{Engine, QueryError, View, messages, tables};
+use crate::{Engine, QueryError, Role, View, Who, messages, tables};
+
+/// Who asks, and how the session counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    pub(crate) accounting: Accounting,
+    pub(crate) who: Arc<Who>,
+}
+
+impl Asker {
+    /// For what is shown to all alike.
+    pub(crate) fn nobody() -> Asker {
+        let nobody = Who { role: Role::Reader, ..Who::owner("") };
+        Asker { accounting: Accounting::default(), who: Arc::new(nobody) }
+    }
+}
 
 /// The databases that one statement has named so far, each at one version.
 pub(crate) struct Databases {
@@ -26,19 +41,18 @@ pub(crate) struct Databases {
     pinned: Mutex<HashMap<String, Arc<View>>>,
     /// Why a database that the statement names cannot be seen; the SQL engine only knows that.
     refusal: Mutex<Option<QueryError>>,
-    accounting: Accounting,
-    user: String,
+    asker: Asker,
 }
 
 impl Databases {
-    pub(crate) fn new(engine: Engine, accounting: Accounting, user: String) -> Databases {
+    pub(crate) fn new(engine: Engine, asker: Asker) -> Databases {
         let (pinned, refusal) = (Mutex::default(), Mutex::default());
-        Databases { engine, pinned, refusal, accounting, user }
+        Databases { engine, pinned, refusal, asker }
     }
 
     /// Who asks.
     pub(crate) fn user(&self) -> &str {
-        &self.user
+        &self.asker.who.name
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -56,7 +70,7 @@ impl Databases {
         if let Some(view) = pinned.get(database) {
             return Ok(Arc::clone(view));
         }
-        let view = self.engine.view(database, self.accounting)?;
+        let view = self.engine.view(database, self.asker.clone())?;
         let schema = view.snapshot().schema();
         if pinned.values().any(|known| !Arc::ptr_eq(known.snapshot().schema(), schema)) {
             return Err(StoreError::SchemaChanged.into());

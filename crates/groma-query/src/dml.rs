@@ -1,6 +1,7 @@
 //! INSERT, UPDATE and DELETE on the tables of kinds: the rows are found by a SELECT over the same
 //! snapshot, become facts of the source `sql:<user>`, and are committed at once, all or nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -32,14 +33,14 @@ pub(crate) struct Write {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verb {
+pub(crate) enum Verb {
     Insert,
     Update,
     Delete,
 }
 
 /// Rows that one statement may write, so that a slip does not fill the memory.
-const ROWS_WRITTEN_MAX: usize = 5_000_000;
+pub(crate) const ROWS_WRITTEN_MAX: usize = 5_000_000;
 
 impl Write {
     /// Reads INSERT, UPDATE or DELETE; says what of it is not offered.
@@ -120,7 +121,7 @@ impl Write {
         let database = self.table.catalog().unwrap_or(session.database()).to_owned();
         crate::past::refuse_write(&database)?;
         let snapshot = scope.databases.view(&database)?.snapshot().clone();
-        let kind = self.kind(snapshot.schema())?.clone();
+        let kind = kind_of(&self.table, snapshot.schema())?.clone();
         let mut plan = scope.plan(self.select()?).await?;
         if let Some(parameters) = parameters {
             plan = plan.with_param_values(parameters)?;
@@ -143,13 +144,19 @@ impl Write {
             source: Arc::clone(&source),
             now,
         };
-        let columns = writer.columns(self.columns.as_deref(), &batches)?;
-        let mut changes = Vec::new();
+        let width = batches.first().map(RecordBatch::num_columns);
+        let columns = writer.columns(self.columns.as_deref(), width)?;
+        let mut written = Written::default();
         for batch in &batches {
-            writer.changes(batch, &columns, &mut changes)?;
+            for row in 0..batch.num_rows() {
+                let raws = (batch.columns().iter())
+                    .map(|column| raw(column, row))
+                    .collect::<Result<Vec<_>, _>>()?;
+                writer.write_row(&raws, &columns, &mut written)?;
+            }
         }
-        if !changes.is_empty() {
-            let commit = Commit::new(source, now, changes);
+        if !written.changes.is_empty() {
+            let commit = Commit::new(source, now, written.changes);
             let schema = Arc::clone(snapshot.schema());
             session
                 .change_world(move |world, _| {
@@ -163,48 +170,62 @@ impl Write {
             Verb::Delete => format!("DELETE {rows}"),
         })
     }
-
-    fn kind<'a>(&self, schema: &'a Schema) -> Result<&'a Kind, QueryError> {
-        let layer = self.table.schema().unwrap_or("public");
-        let name = format!("{layer}.{}", self.table.table());
-        schema.find(&name).ok_or_else(|| {
-            let derived = crate::tables::ALL
-                .iter()
-                .any(|table| table.schema == layer && table.name == self.table.table());
-            if derived {
-                QueryError::new(
-                    QueryError::READ_ONLY,
-                    format!("{name} is derived and cannot be written"),
-                )
-                .with_hint("Change the kinds that it is derived from.")
-            } else {
-                QueryError::new(QueryError::NO_TABLE, format!("there is no table {name}"))
-                    .with_hint("SELECT * FROM model.kinds lists the tables that can be written.")
-            }
-        })
-    }
 }
 
-struct Writer<'a> {
-    verb: Verb,
-    kind: &'a Kind,
-    snapshot: &'a Snapshot,
-    source: Arc<str>,
-    now: Timestamp,
+/// The kind that a table shows.
+pub(crate) fn kind_of<'a>(
+    table: &TableReference,
+    schema: &'a Schema,
+) -> Result<&'a Kind, QueryError> {
+    let layer = table.schema().unwrap_or("public");
+    let name = format!("{layer}.{}", table.table());
+    schema.find(&name).ok_or_else(|| {
+        let derived = crate::tables::ALL
+            .iter()
+            .any(|known| known.schema == layer && known.name == table.table());
+        if derived {
+            QueryError::new(
+                QueryError::READ_ONLY,
+                format!("{name} is derived and cannot be written"),
+            )
+            .with_hint("Change the kinds that it is derived from.")
+        } else {
+            QueryError::new(QueryError::NO_TABLE, format!("there is no table {name}"))
+                .with_hint("SELECT * FROM model.kinds lists the tables that can be written.")
+        }
+    })
+}
+
+/// Turns rows into changes.
+pub(crate) struct Writer<'a> {
+    pub(crate) verb: Verb,
+    pub(crate) kind: &'a Kind,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) source: Arc<str>,
+    pub(crate) now: Timestamp,
+}
+
+/// Changes that one statement makes.
+#[derive(Default)]
+pub(crate) struct Written {
+    pub(crate) changes: Vec<Change>,
+    /// Keys that it inserted.
+    keys: HashSet<Arc<str>>,
 }
 
 impl Writer<'_> {
-    /// For each column of the rows its attribute; `None` is the id.
-    fn columns(
+    /// For each column of the rows its attribute; `None` is the id. `width`: how many columns the
+    /// rows have; `None`: there are no rows, or they are still to come.
+    pub(crate) fn columns(
         &self,
         named: Option<&[String]>,
-        batches: &[RecordBatch],
+        width: Option<usize>,
     ) -> Result<Vec<Option<usize>>, QueryError> {
-        let width = batches.first().map_or(0, RecordBatch::num_columns);
         let names: Vec<&str> = match (self.verb, named) {
             (Verb::Insert, Some(named)) => named.iter().map(String::as_str).collect(),
             (Verb::Insert, None) => {
-                kind_columns(self.kind).map(|(name, _)| name).take(width).collect()
+                let all = kind_columns(self.kind).map(|(name, _)| name);
+                all.take(width.unwrap_or(usize::MAX)).collect()
             }
             (_, named) => {
                 std::iter::once(ID).chain(named.into_iter().flatten().map(String::as_str)).collect()
@@ -214,11 +235,16 @@ impl Writer<'_> {
             return Err(QueryError::new("23502", format!("a row of {} needs an id", self.kind))
                 .with_hint(format!("An id is {}.", self.kind.key_doc)));
         }
-        if width != names.len() && !batches.is_empty() {
+        if let Some(width) = width.filter(|width| *width != names.len()) {
             return Err(QueryError::new(
                 QueryError::SYNTAX,
                 format!("{} columns are named, but the rows have {width}", names.len()),
             ));
+        }
+        if let Some(twice) = (names.iter().enumerate())
+            .find_map(|(at, name)| names[..at].contains(name).then_some(name))
+        {
+            return Err(QueryError::new("42701", format!("column \"{twice}\" is named twice")));
         }
         names.iter().map(|name| self.attribute(name)).collect()
     }
@@ -238,48 +264,48 @@ impl Writer<'_> {
         })
     }
 
-    fn changes(
+    /// Adds what one row changes; `raws` are its cells, one per column.
+    pub(crate) fn write_row(
         &self,
-        batch: &RecordBatch,
+        raws: &[Raw],
         columns: &[Option<usize>],
-        changes: &mut Vec<Change>,
+        written: &mut Written,
     ) -> Result<(), QueryError> {
         let id_column = columns.iter().position(Option::is_none).unwrap_or(0);
-        for row in 0..batch.num_rows() {
-            let Raw::Text(key) = raw(batch.column(id_column), row)? else {
-                return Err(QueryError::new(
-                    "23502",
-                    format!("an id of {} is a text and not NULL", self.kind),
-                ));
-            };
-            let entity = EntityRef { kind: self.kind.id, key: key.as_str().into() };
-            match self.verb {
-                // Under whatever keys it was spoken of.
-                Verb::Delete => changes.extend(
-                    self.snapshot
-                        .keys_of(&entity)
-                        .into_iter()
-                        .map(|key| Change::Remove { entity: EntityRef { kind: entity.kind, key } }),
-                ),
-                Verb::Update => self.assert_row(batch, row, columns, &entity, changes)?,
-                Verb::Insert => {
-                    if key.trim().is_empty() {
-                        return Err(QueryError::new(
-                            "23502",
-                            format!("an id of {} cannot be empty", self.kind),
-                        ));
-                    }
-                    let held = self.snapshot.entity(&entity);
-                    if held.is_some_and(|held| held.exists_at(Timestamp::MAX)) {
-                        return Err(QueryError::new(
-                            QueryError::DUPLICATE_KEY,
-                            format!("{} \"{key}\" is there already", self.kind),
-                        )
-                        .with_hint("Change it with UPDATE."));
-                    }
-                    changes.push(Change::Exists { entity: entity.clone() });
-                    self.assert_row(batch, row, columns, &entity, changes)?;
+        let Some(Raw::Text(key)) = raws.get(id_column) else {
+            return Err(QueryError::new(
+                "23502",
+                format!("an id of {} is a text and not NULL", self.kind),
+            ));
+        };
+        let entity = EntityRef { kind: self.kind.id, key: key.as_str().into() };
+        match self.verb {
+            // Under whatever keys it was spoken of.
+            Verb::Delete => {
+                let keys = self.snapshot.keys_of(&entity).into_iter();
+                let gone = |key| Change::Remove { entity: EntityRef { kind: entity.kind, key } };
+                written.changes.extend(keys.map(gone));
+            }
+            Verb::Update => self.assert_row(raws, columns, &entity, &mut written.changes)?,
+            Verb::Insert => {
+                if key.trim().is_empty() {
+                    return Err(QueryError::new(
+                        "23502",
+                        format!("an id of {} cannot be empty", self.kind),
+                    ));
                 }
+                let is_new = written.keys.insert(Arc::from(key.as_str()));
+                let held = self.snapshot.entity(&entity);
+                if !is_new || held.is_some_and(|held| held.exists_at(Timestamp::MAX)) {
+                    let hint = if is_new { "Change it with UPDATE." } else { "Give it once." };
+                    return Err(QueryError::new(
+                        QueryError::DUPLICATE_KEY,
+                        format!("{} \"{key}\" is there already", self.kind),
+                    )
+                    .with_hint(hint));
+                }
+                written.changes.push(Change::Exists { entity: entity.clone() });
+                self.assert_row(raws, columns, &entity, &mut written.changes)?;
             }
         }
         Ok(())
@@ -287,20 +313,18 @@ impl Writer<'_> {
 
     fn assert_row(
         &self,
-        batch: &RecordBatch,
-        row: usize,
+        raws: &[Raw],
         columns: &[Option<usize>],
         entity: &EntityRef,
         changes: &mut Vec<Change>,
     ) -> Result<(), QueryError> {
-        for (column, attribute) in columns.iter().enumerate() {
+        for (raw, attribute) in raws.iter().zip(columns) {
             let Some(attribute) = *attribute else { continue };
-            let raw = raw(batch.column(column), row)?;
             // An INSERT says nothing of what it leaves NULL; an UPDATE says that there is no value.
-            if self.verb == Verb::Insert && raw == Raw::Absent {
+            if self.verb == Verb::Insert && *raw == Raw::Absent {
                 continue;
             }
-            let value = Value::read(&raw, &self.kind.attributes[attribute], self.snapshot.schema())
+            let value = Value::read(raw, &self.kind.attributes[attribute], self.snapshot.schema())
                 .map_err(|error| {
                     QueryError::new(
                         QueryError::BAD_VALUE,
@@ -387,7 +411,7 @@ fn assigned_column(assignment: &Assignment) -> Result<String, QueryError> {
 }
 
 /// The last part of a name: lower case unless quoted.
-fn identifier(name: &str) -> String {
+pub(crate) fn identifier(name: &str) -> String {
     let last = name.rsplit('.').next().unwrap_or(name);
     match last.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
         Some(quoted) => quoted.to_owned(),

@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use datafusion::execution::runtime_env::RuntimeEnv;
 use groma_model::{Timestamp, Version};
 use groma_store::{Database, LIVE, PastReader, State, World};
 
+use crate::audit::{self, AuditEntry};
+use crate::catalog::Asker;
 use crate::derive::DerivedCache;
 use crate::past::{Known, Moment};
-use crate::settings::Accounting;
-use crate::{QueryError, Session, View};
+use crate::{Audit, QueryError, Session, Users, View, Who, memory};
 
 /// What an engine may use and where it finds files.
 #[derive(Clone, Default)]
@@ -21,6 +24,16 @@ pub struct EngineOptions {
     pub segments_folder: Option<PathBuf>,
     /// Most memory that queries may use together, in bytes. `None`: no bound.
     pub memory_bytes_max: Option<usize>,
+    /// Most memory that one query may use, in bytes. `None`: no bound.
+    pub query_memory_bytes_max: Option<usize>,
+    /// How long a statement may take where neither user nor session says. `None`: no bound.
+    pub statement_timeout: Option<Duration>,
+    /// Where COPY TO a file writes. `None`: it is not offered.
+    pub exports_folder: Option<PathBuf>,
+    /// Keeps users. `None`: there are none, and statements about them are refused.
+    pub users: Option<Arc<dyn Users>>,
+    /// Keeps what was changed. `None`: nobody does.
+    pub audit: Option<Arc<dyn Audit>>,
 }
 
 /// Reads files of any form it knows into the world; called on a thread that may block.
@@ -84,6 +97,7 @@ struct Inner {
     derived: DerivedCache,
     /// Databases at times of the past, the last asked at the end.
     hindsights: Mutex<VecDeque<(HindsightOf, Database)>>,
+    runtime: Arc<RuntimeEnv>,
 }
 
 /// A database as it is known, what was known then, and the time that is asked about.
@@ -95,14 +109,47 @@ const HINDSIGHTS_KEPT_MAX: usize = 8;
 impl Engine {
     /// Over a world that others may commit to as well.
     pub fn new(world: Arc<Mutex<World>>, options: EngineOptions) -> Engine {
+        let runtime = memory::runtime(options.memory_bytes_max);
         let (derived, hindsights) = (DerivedCache::default(), Mutex::default());
-        Engine { inner: Arc::new(Inner { world, options, derived, hindsights }) }
+        Engine { inner: Arc::new(Inner { world, options, derived, hindsights, runtime }) }
     }
 
-    /// Opens a session inside a database, for one connection. Errors: there is no such database.
+    /// Opens a session inside a database for this process itself, which may do all.
+    /// Errors: there is no such database.
     pub fn session(&self, database: &str, user: &str) -> Result<Session, QueryError> {
+        self.session_for(database, Who::owner(user))
+    }
+
+    /// Opens a session inside a database for somebody. Errors: there is no such database.
+    pub fn session_for(&self, database: &str, who: Who) -> Result<Session, QueryError> {
         self.see(&Moment::read(database, crate::clock::now())?)?;
-        Session::new(self.clone(), database, user)
+        Session::new(self.clone(), database, who)
+    }
+
+    /// Notes in the audit what somebody changed, or was refused.
+    pub(crate) fn audit(
+        &self,
+        who: &Who,
+        database: &str,
+        text: &str,
+        refused: Option<&QueryError>,
+    ) {
+        let Some(audit) = &self.options().audit else { return };
+        audit.note(AuditEntry {
+            at: crate::clock::now(),
+            user: who.name.clone(),
+            role: who.role,
+            door: who.door.to_owned(),
+            client: who.client.clone(),
+            database: database.to_owned(),
+            statement: audit::cut(text),
+            outcome: refused.map_or("done", QueryError::sqlstate).to_owned(),
+            version: refused.is_none().then(|| self.world().version().0),
+        });
+    }
+
+    pub(crate) fn runtime(&self) -> &Arc<RuntimeEnv> {
+        &self.inner.runtime
     }
 
     /// All databases, `live` first.
@@ -126,7 +173,7 @@ impl Engine {
     }
 
     /// A database as it is now, or at the time that its name tells. Cost: see [`PastReader::read`].
-    pub(crate) fn view(&self, name: &str, accounting: Accounting) -> Result<Arc<View>, QueryError> {
+    pub(crate) fn view(&self, name: &str, asker: Asker) -> Result<Arc<View>, QueryError> {
         let moment = Moment::read(name, crate::clock::now())?;
         let database = self.see(&moment)?;
         let live = match moment.database {
@@ -136,7 +183,7 @@ impl Engine {
         let at = moment.at.unwrap_or(Timestamp::MAX);
         let folder = self.options().segments_folder.as_deref();
         let derived = self.inner.derived.of(&database, &live, at, folder);
-        Ok(Arc::new(View::new(self.clone(), database, at, derived, accounting)))
+        Ok(Arc::new(View::new(self.clone(), database, at, derived, asker)))
     }
 
     fn see(&self, moment: &Moment<'_>) -> Result<Database, QueryError> {

@@ -45,6 +45,14 @@ impl QueryError {
     pub const CONFLICTS: &'static str = "55000";
     /// Others changed the same meanwhile; it may be tried again.
     pub const CHANGED_MEANWHILE: &'static str = "40001";
+    /// The role does not suffice.
+    pub const NOT_ALLOWED: &'static str = "42501";
+    /// No such role or user.
+    pub const NO_ROLE: &'static str = "42704";
+    /// A user of this name exists.
+    pub const DUPLICATE_ROLE: &'static str = "42710";
+    /// The user may not come in.
+    pub const NOT_LET_IN: &'static str = "28000";
     /// The disk failed or is full.
     pub const IO: &'static str = "58030";
     /// Division by zero.
@@ -198,7 +206,7 @@ fn classify(error: &DataFusionError) -> (&'static str, Option<String>) {
         DataFusionError::NotImplemented(_) => (QueryError::NOT_SUPPORTED, None),
         DataFusionError::ResourcesExhausted(_) => (
             QueryError::OUT_OF_MEMORY,
-            Some("Ask for less at once, or raise the server's memory limit.".into()),
+            Some("Ask for fewer rows or columns at once, or start the server with a larger --query-memory or --memory.".into()),
         ),
         DataFusionError::ArrowError(..) if text.contains("Divide by zero") => {
             (QueryError::DIVISION_BY_ZERO, None)

@@ -10,8 +10,10 @@
 //! costs more than a scan (network, trees, traffic) is derived once per version in `derive`.
 //! **Invariant:** nothing here but `dml` and the session's CREATE and DROP commits to the world.
 
+mod audit;
 mod catalog;
 mod clock;
+mod copy;
 mod derive;
 mod dml;
 mod engine;
@@ -20,6 +22,7 @@ mod error;
 mod functions;
 mod graph;
 mod kind_table;
+mod memory;
 mod messages;
 mod parties;
 mod past;
@@ -33,11 +36,17 @@ mod table;
 mod tables;
 mod tally;
 mod traffic;
+mod users;
 mod view;
+mod who;
 
+pub use audit::{AUDITED_TEXT_BYTES_MAX, Audit, AuditEntry};
+pub use copy::{COPY_ROW_BYTES_MAX, CopyForm, CopyIn};
 pub use datafusion::common::ParamValues;
 pub use datafusion::execution::SendableRecordBatchStream;
 pub use engine::{Engine, EngineOptions, ImportReport, ImportedFile, Importer, Listing};
 pub use error::QueryError;
-pub use session::{Outcome, Prepared, Session};
+pub use session::{Notice, Outcome, Prepared, Request, Session};
+pub use users::{Secret, Token, User, UserChange, UserSettings, Users};
 pub(crate) use view::View;
+pub use who::{Role, Who};

@@ -1,5 +1,6 @@
 //! A session: one connection inside one database, carrying out statements.
 
+mod export;
 mod yielding;
 
 use std::collections::BTreeMap;
@@ -9,22 +10,26 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::common::ParamValues;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use groma_model::Source;
 use groma_store::{Fork, World};
 
-use crate::catalog::Databases;
-use crate::dml::Write;
+use crate::catalog::{Asker, Databases};
+use crate::copy::{CopyForm, CopyIn};
+use crate::dml::{Verb, Write, Writer, kind_of};
 use crate::settings::Settings;
-use crate::statement::{self, Statement};
-use crate::{Engine, QueryError, functions, graph, pg};
+use crate::statement::copy::Copy;
+use crate::statement::{self, Parsed, Statement};
+use crate::users::UserChange;
+use crate::{Engine, QueryError, Role, Who, functions, graph, memory, pg};
 
 /// What a statement came to.
 pub enum Outcome {
@@ -40,11 +45,45 @@ pub enum Outcome {
         /// The tag.
         tag: String,
     },
+    /// Rows that go to the client as lines of text.
+    CopyOut {
+        /// Their columns.
+        schema: SchemaRef,
+        /// The rows. Dropping it ends the work at its next pause.
+        stream: SendableRecordBatchStream,
+        /// How they are written.
+        form: CopyForm,
+    },
+    /// Rows that the client is to send.
+    CopyIn(Box<CopyIn>),
+}
+
+/// Something worth telling that is no error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `NOTICE` or `WARNING`.
+    pub severity: &'static str,
+    /// PostgreSQL's code.
+    pub sqlstate: &'static str,
+    /// What there is to tell.
+    pub message: String,
+    /// What to try.
+    pub hint: Option<String>,
+}
+
+/// One statement of a request, not carried out yet.
+pub struct Request(Parsed);
+
+impl Request {
+    /// What it may change, so that a door can count it.
+    pub fn role(&self) -> Role {
+        self.0.statement.needs()
+    }
 }
 
 /// A statement read once, to be run with parameters.
 pub struct Prepared {
-    statement: Statement,
+    statement: Parsed,
     parameter_types: Vec<Option<DataType>>,
     schema: Option<SchemaRef>,
 }
@@ -69,37 +108,42 @@ type ParameterTypes = BTreeMap<usize, Option<DataType>>;
 pub struct Session {
     engine: Engine,
     database: String,
-    user: String,
+    who: Who,
     base: SessionState,
     settings: Mutex<Settings>,
+    notices: Mutex<Vec<Notice>>,
 }
 
 impl Session {
-    pub(crate) fn new(engine: Engine, database: &str, user: &str) -> Result<Session, QueryError> {
+    pub(crate) fn new(engine: Engine, database: &str, who: Who) -> Result<Session, QueryError> {
         let config = SessionConfig::new()
             .with_default_catalog_and_schema(database, "public")
             .with_information_schema(false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-        let mut builder = SessionStateBuilder::new()
+        let builder = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
+            .with_runtime_env(Arc::clone(engine.runtime()))
             .with_physical_optimizer_rule(Arc::new(yielding::YieldAfterJoins))
             .with_query_planner(Arc::new(graph::GraphPlanner));
-        if let Some(bytes) = engine.options().memory_bytes_max {
-            builder = builder.with_runtime_env(pg::runtime_with_memory(bytes)?);
-        }
         let context = SessionContext::new_with_state(builder.build());
         let placeholder: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
         context.register_catalog(database, placeholder);
         pg::install(&context, &engine, database)?;
         functions::register(&context);
+        let own_timeout = (engine.options().users.as_ref())
+            .filter(|_| who.listed)
+            .and_then(|users| users.all().into_iter().find(|user| user.name == who.name))
+            .and_then(|user| user.statement_timeout);
+        let timeout = own_timeout.or(engine.options().statement_timeout);
         Ok(Session {
             engine,
             database: database.to_owned(),
-            user: user.to_owned(),
+            who,
             base: context.state(),
-            settings: Mutex::default(),
+            settings: Mutex::new(Settings::with_timeout(timeout)),
+            notices: Mutex::default(),
         })
     }
 
@@ -108,17 +152,43 @@ impl Session {
         &self.database
     }
 
-    /// What `SET statement_timeout` last said; the door enforces it. `None`: no bound.
+    /// Who it works for.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// What there is to tell since it was last asked.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds something to tell.
+    pub fn notice(&self, notice: Notice) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    }
+
+    /// What `SET statement_timeout` last said, or the user's or the server's; the door enforces it.
+    /// `None`: no bound.
     pub fn statement_timeout(&self) -> Option<Duration> {
         self.settings().statement_timeout()
+    }
+
+    /// Reads all statements of a request. Errors: one of them is not SQL.
+    pub fn read(&self, sql: &str) -> Result<Vec<Request>, QueryError> {
+        Ok(statement::parse(sql)?.into_iter().map(Request).collect())
+    }
+
+    /// Carries out one statement. Rows of an earlier one should be read before.
+    pub async fn carry_out(&self, request: Request) -> Result<Outcome, QueryError> {
+        self.run_parsed(request.0, None).await
     }
 
     /// Carries out all statements of a request, in order, up to the first that fails.
     /// Rows of an earlier statement should be read before the next request.
     pub async fn execute(&self, sql: &str) -> Result<Vec<Outcome>, QueryError> {
         let mut outcomes = Vec::new();
-        for statement in statement::parse(sql)? {
-            outcomes.push(self.run_statement(statement, None).await?);
+        for request in self.read(sql)? {
+            outcomes.push(self.carry_out(request).await?);
         }
         Ok(outcomes)
     }
@@ -132,7 +202,7 @@ impl Session {
                 "one statement can be prepared at a time",
             ));
         };
-        let (types, schema) = match &statement {
+        let (types, schema) = match &statement.statement {
             Statement::Sql(ast) => self.describe(ast).await?,
             _ => (BTreeMap::new(), None),
         };
@@ -148,11 +218,11 @@ impl Session {
         prepared: &Prepared,
         parameters: ParamValues,
     ) -> Result<Outcome, QueryError> {
-        self.run_statement(prepared.statement.clone(), Some(parameters)).await
+        self.run_parsed(prepared.statement.clone(), Some(parameters)).await
     }
 
     async fn describe(&self, ast: &Ast) -> Result<(ParameterTypes, Option<SchemaRef>), QueryError> {
-        let scope = self.scope();
+        let scope = self.scope(&self.who)?;
         let (plan, rows) = match ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
                 (scope.plan(Write::read(ast)?.select()?).await?, false)
@@ -162,16 +232,62 @@ impl Session {
             }
             _ => (scope.plan(ast.clone()).await?, true),
         };
-        let types = (plan.get_parameter_types()?.into_iter())
+        let mut named: BTreeMap<_, _> = plan.get_parameter_types()?.into_iter().collect();
+        add_cast_types(&plan, &mut named)?;
+        let types = (named.into_iter())
             .filter_map(|(name, of)| Some((name.strip_prefix('$')?.parse().ok()?, of)))
             .collect();
         let schema = rows.then(|| Arc::clone(plan.schema().inner()));
         Ok((types, schema))
     }
 
+    /// Checks what the user may do, carries out, and audits what changes something.
+    async fn run_parsed(
+        &self,
+        parsed: Parsed,
+        parameters: Option<ParamValues>,
+    ) -> Result<Outcome, QueryError> {
+        let Parsed { statement, text } = parsed;
+        let needs = statement.needs();
+        let result = match self.who_now() {
+            Ok(who) => match who.may(needs, first_words(&text)) {
+                Ok(()) => self.run_statement(statement, &text, who, parameters).await,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        // Lines of COPY are still to come, and audited with its end.
+        if needs > Role::Reader && !matches!(result, Ok(Outcome::CopyIn(_))) {
+            self.audit(&text, result.as_ref().err());
+        }
+        result
+    }
+
+    /// Who it is, with what it may do at this moment.
+    fn who_now(&self) -> Result<Who, QueryError> {
+        let Some(users) = self.engine.options().users.as_ref().filter(|_| self.who.listed) else {
+            return Ok(self.who.clone());
+        };
+        match users.role(&self.who.name) {
+            Some(role) => Ok(Who { role: role.min(self.who.role), ..self.who.clone() }),
+            None => Err(QueryError::new(
+                QueryError::NOT_LET_IN,
+                format!("\"{}\" may no longer work here", self.who.name),
+            )
+            .with_hint("Ask an admin whether the user was dropped or has lost its role.")),
+        }
+    }
+
+    /// Notes in the audit what was changed, or refused.
+    pub(crate) fn audit(&self, text: &str, refused: Option<&QueryError>) {
+        self.engine.audit(&self.who, &self.database, text, refused);
+    }
+
     async fn run_statement(
         &self,
         statement: Statement,
+        text: &str,
+        who: Who,
         parameters: Option<ParamValues>,
     ) -> Result<Outcome, QueryError> {
         match statement {
@@ -198,30 +314,91 @@ impl Session {
                     self.engine.databases().iter().any(|database| **database.name() == *name);
                 if known || !if_exists {
                     self.change_world(move |world, _| world.drop_database(&name)).await?;
+                } else {
+                    self.notice(Notice {
+                        severity: "NOTICE",
+                        sqlstate: "00000",
+                        message: format!("database \"{name}\" does not exist, skipping"),
+                        hint: None,
+                    });
                 }
                 Ok(command("DROP DATABASE"))
             }
             Statement::CreateGraph(source) => {
-                Box::pin(graph::create(source, self, &self.scope())).await?;
+                Box::pin(graph::create(source, self, &self.scope(&who)?)).await?;
                 Ok(command("CREATE PROPERTY GRAPH"))
             }
             Statement::DropGraph(source) => {
-                graph::drop_graph(source, self, &self.scope()).await?;
+                graph::drop_graph(source, self, &self.scope(&who)?).await?;
                 Ok(command("DROP PROPERTY GRAPH"))
             }
+            Statement::Users(change) => self.change_users(change).await,
+            Statement::Copy(copy) => Box::pin(self.copy(*copy, text, &who)).await,
             // Planning holds much on the stack of whoever waits; a statement can afford the box.
-            Statement::Sql(ast) => Box::pin(self.run_ast(*ast, parameters)).await,
+            Statement::Sql(ast) => Box::pin(self.run_ast(*ast, &who, parameters)).await,
+        }
+    }
+
+    async fn change_users(&self, change: UserChange) -> Result<Outcome, QueryError> {
+        let Some(users) = self.engine.options().users.clone() else {
+            return Err(QueryError::new(QueryError::NOT_SUPPORTED, "this engine keeps no users"));
+        };
+        let tag = match &change {
+            UserChange::Create { .. } => "CREATE ROLE",
+            UserChange::Alter { .. } => "ALTER ROLE",
+            UserChange::Drop { .. } => "DROP ROLE",
+            UserChange::Grant { .. } => "GRANT ROLE",
+            UserChange::Revoke { .. } => "REVOKE ROLE",
+        };
+        // Making a verifier takes milliseconds of computing, and a file is written.
+        let changed = tokio::task::spawn_blocking(move || users.change(&change)).await;
+        changed.map_err(|error| QueryError::new(QueryError::INTERNAL, error.to_string()))??;
+        Ok(command(tag))
+    }
+
+    async fn copy(&self, copy: Copy, text: &str, who: &Who) -> Result<Outcome, QueryError> {
+        let scope = self.scope(who)?;
+        match copy {
+            Copy::Out { query, form } => {
+                let plan = scope.plan(*query).await?;
+                let frame = DataFrame::new(scope.state, plan);
+                let schema = Arc::clone(frame.schema().inner());
+                Ok(Outcome::CopyOut { schema, stream: frame.execute_stream().await?, form })
+            }
+            Copy::File { query, file } => {
+                let path = export::path(self.engine.options().exports_folder.as_deref(), &file)?;
+                let plan = scope.plan(*query).await?;
+                let rows = export::write(DataFrame::new(scope.state, plan), &path).await?;
+                Ok(command(&format!("COPY {rows}")))
+            }
+            Copy::In { table, columns, form } => {
+                let database = table.catalog().unwrap_or(&self.database).to_owned();
+                crate::past::refuse_write(&database)?;
+                let snapshot = scope.databases.view(&database)?.snapshot().clone();
+                let kind = kind_of(&table, snapshot.schema())?.clone();
+                let writer = Writer {
+                    verb: Verb::Insert,
+                    kind: &kind,
+                    snapshot: &snapshot,
+                    source: self.source(),
+                    now: crate::clock::now(),
+                };
+                let columns = writer.columns(columns.as_deref(), None)?;
+                let copy = CopyIn::new(&writer, database, columns, form, text.to_owned());
+                Ok(Outcome::CopyIn(Box::new(copy)))
+            }
         }
     }
 
     async fn run_ast(
         &self,
         ast: Ast,
+        who: &Who,
         parameters: Option<ParamValues>,
     ) -> Result<Outcome, QueryError> {
         match &ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
-                let tag = Write::read(&ast)?.carry_out(self, &self.scope(), parameters).await?;
+                let tag = Write::read(&ast)?.carry_out(self, &self.scope(who)?, parameters).await?;
                 Ok(Outcome::Command { tag })
             }
             _ if self.settings().answers(&ast) => {
@@ -233,7 +410,7 @@ impl Session {
             | Ast::ExplainTable { .. }
             | Ast::ShowTables { .. }
             | Ast::ShowColumns { .. } => {
-                let scope = self.scope();
+                let scope = self.scope(who)?;
                 let mut plan = scope.plan(ast).await?;
                 if let Some(parameters) = parameters {
                     plan = plan.with_param_values(parameters)?;
@@ -263,25 +440,30 @@ impl Session {
 
     /// What a change by this session is said to come from.
     pub(crate) fn source(&self) -> Source {
-        format!("sql:{}", self.user).into()
+        format!("sql:{}", self.who.name).into()
     }
 
-    /// A scope for one statement: every database that it names is pinned at one version.
-    fn scope(&self) -> Scope {
-        let accounting = self.settings().accounting();
+    /// A scope for one statement: every database that it names is pinned at one version, and it has
+    /// its own part of the memory.
+    fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
+        let who = Arc::new(who.clone());
+        let asker = Asker { accounting: self.settings().accounting(), who: Arc::clone(&who) };
         let databases =
-            Arc::new(Databases::new(self.engine.clone(), accounting, self.user.clone()));
-        let config = self.base.config().clone().with_extension(Arc::clone(&databases));
+            Arc::new(Databases::new(self.engine.clone(), asker));
+        let config =
+            self.base.config().clone().with_extension(Arc::clone(&databases)).with_extension(who);
+        let memory = self.engine.options().query_memory_bytes_max;
         let matches = graph::Matches::default();
         let mut state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
+            .with_runtime_env(memory::runtime_of_query(self.engine.runtime(), memory)?)
             .with_catalog_list(Arc::clone(&databases) as _)
             .with_relation_planners(vec![Arc::new(matches.clone())])
             .build();
         // It only replaces what it registered itself, which is never refused.
         let registered = functions::per_row::register(&mut state, &databases, &self.database);
         debug_assert!(registered.is_ok(), "functions are registered");
-        Scope { state, databases, matches }
+        Ok(Scope { state, databases, matches })
     }
 
     fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {
@@ -303,6 +485,34 @@ impl Scope {
         // A database that cannot be seen is the reason, not that its tables are missing.
         planned.await.map_err(|error| self.databases.refusal().unwrap_or_else(|| error.into()))
     }
+}
+
+/// `$1::int` says of what type `$1` is; the engine itself looks only at what it is compared with.
+fn add_cast_types(
+    plan: &LogicalPlan,
+    types: &mut BTreeMap<String, Option<DataType>>,
+) -> Result<(), QueryError> {
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|inner| {
+                if let Expr::Cast(cast) = inner
+                    && let Expr::Placeholder(placeholder) = cast.expr.as_ref()
+                    && let Some(of) = types.get_mut(&placeholder.id)
+                    && of.is_none()
+                {
+                    *of = Some(cast.field.data_type().clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(())
+}
+
+/// The verb of a statement, for errors.
+fn first_words(text: &str) -> &str {
+    let end = text.match_indices(char::is_whitespace).nth(1).map_or(text.len(), |(at, _)| at);
+    &text[..end]
 }
 
 fn command(tag: &str) -> Outcome {

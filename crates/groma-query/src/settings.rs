@@ -50,14 +50,19 @@ pub(crate) fn fixed_setting(name: &str) -> Option<&'static str> {
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     set: HashMap<String, String>,
+    /// The statement timeout where nothing is set.
+    timeout: Option<Duration>,
 }
 
 impl Settings {
+    /// With the statement timeout that holds until a session sets its own. `None`: no bound.
+    pub(crate) fn with_timeout(timeout: Option<Duration>) -> Settings {
+        Settings { timeout, ..Settings::default() }
+    }
+
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
-        self.set
-            .get(STATEMENT_TIMEOUT)
-            .and_then(|text| parse_timeout(text))
-            .filter(|timeout| !timeout.is_zero())
+        let set = self.set.get(STATEMENT_TIMEOUT).filter(|set| !is_default(set));
+        set.map_or(self.timeout, |text| parse_timeout(text)).filter(|timeout| !timeout.is_zero())
     }
 
     pub(crate) fn accounting(&self) -> Accounting {
@@ -148,7 +153,9 @@ impl Settings {
         let fixed = fixed_setting(&name).map(str::to_owned);
         let own = || match dotted.as_str() {
             ACCOUNTING => Some("hop-bytes".to_owned()),
-            STATEMENT_TIMEOUT => Some("0".to_owned()),
+            STATEMENT_TIMEOUT => {
+                Some(format!("{}ms", self.timeout.unwrap_or_default().as_millis()))
+            }
             "application_name" | "search_path" => Some(String::new()),
             _ => None,
         };
@@ -178,10 +185,14 @@ fn plain(value: &Expr) -> String {
     }
 }
 
+fn is_default(text: &str) -> bool {
+    text.eq_ignore_ascii_case("default")
+}
+
 /// PostgreSQL's way: a bare number is milliseconds.
-fn parse_timeout(text: &str) -> Option<Duration> {
+pub(crate) fn parse_timeout(text: &str) -> Option<Duration> {
     let text = text.trim();
-    if text.eq_ignore_ascii_case("default") {
+    if is_default(text) {
         return Some(Duration::ZERO);
     }
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

@@ -1,5 +1,8 @@
 //! From the text of a request to statements that a session can carry out.
 
+pub(crate) mod copy;
+mod users;
+
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -8,13 +11,22 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use groma_store::ForkMode;
 
 use crate::graph::{self, Source};
-use crate::{QueryError, pg};
+use crate::users::UserChange;
+use crate::{QueryError, Role, pg};
+use copy::Copy;
 
 /// Deepest nesting of expressions and queries.
 const NESTING_MAX: usize = 64;
 
 /// Most parameters of a statement, as the wire counts them.
 const PARAMETERS_MAX: usize = 65_535;
+
+/// A statement with its text, in which no password stands any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Parsed {
+    pub(crate) statement: Statement,
+    pub(crate) text: String,
+}
 
 /// One statement, as far as its text alone tells.
 #[derive(Debug, Clone)]
@@ -29,12 +41,50 @@ pub(crate) enum Statement {
     CreateGraph(Source),
     /// `DROP PROPERTY GRAPH [IF EXISTS] name`.
     DropGraph(Source),
+    /// CREATE, ALTER, DROP ROLE, GRANT and REVOKE.
+    Users(UserChange),
+    /// COPY.
+    Copy(Box<Copy>),
     /// Anything that the SQL parser understands.
     Sql(Box<Ast>),
 }
 
+impl Statement {
+    /// The role that it takes; whatever is not known to be harmless takes the largest.
+    pub(crate) fn needs(&self) -> Role {
+        match self {
+            Statement::Empty => Role::Reader,
+            Statement::CreateDatabase { .. } => Role::Operator,
+            Statement::DropDatabase { .. }
+            | Statement::Users(_)
+            | Statement::CreateGraph(_)
+            | Statement::DropGraph(_) => Role::Admin,
+            Statement::Copy(copy) => match copy.as_ref() {
+                Copy::Out { .. } => Role::Reader,
+                Copy::In { .. } | Copy::File { .. } => Role::Operator,
+            },
+            Statement::Sql(ast) => match ast.as_ref() {
+                Ast::Query(_)
+                | Ast::Explain { .. }
+                | Ast::ExplainTable { .. }
+                | Ast::ShowTables { .. }
+                | Ast::ShowColumns { .. }
+                | Ast::Set(_)
+                | Ast::ShowVariable { .. }
+                | Ast::StartTransaction { .. }
+                | Ast::Commit { .. }
+                | Ast::Rollback { .. }
+                | Ast::Discard { .. }
+                | Ast::Deallocate { .. } => Role::Reader,
+                Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => Role::Operator,
+                _ => Role::Admin,
+            },
+        }
+    }
+}
+
 /// Splits a request at its semicolons and reads each statement.
-pub(crate) fn parse(text: &str) -> Result<Vec<Statement>, QueryError> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Parsed>, QueryError> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
         .tokenize_with_location()
         .map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string()), text))?;
@@ -43,9 +93,37 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Statement>, QueryError> {
         .filter(|tokens| {
             tokens.iter().any(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         })
-        .map(|tokens| parse_one(tokens, text))
-        .collect::<Result<_, _>>()?;
-    Ok(if statements.is_empty() { vec![Statement::Empty] } else { statements })
+        .map(|tokens| {
+            Ok(Parsed { statement: parse_one(tokens, text)?, text: without_passwords(tokens) })
+        })
+        .collect::<Result<_, QueryError>>()?;
+    let empty = || vec![Parsed { statement: Statement::Empty, text: String::new() }];
+    Ok(if statements.is_empty() { empty() } else { statements })
+}
+
+/// The text, with `***` in the place of a literal that follows the word PASSWORD.
+fn without_passwords(tokens: &[TokenWithSpan]) -> String {
+    let mut text = String::new();
+    let mut after_password = false;
+    for token in tokens.iter().map(|token| &token.token) {
+        match token {
+            Token::EOF => {}
+            Token::Whitespace(_) | Token::Eq => text.push_str(&token.to_string()),
+            Token::Word(word) => {
+                after_password = word.value.eq_ignore_ascii_case("password");
+                text.push_str(&token.to_string());
+            }
+            Token::Comma | Token::LParen | Token::RParen => {
+                after_password = false;
+                text.push_str(&token.to_string());
+            }
+            other => {
+                let shown = other.to_string();
+                text.push_str(if after_password { "'***'" } else { &shown });
+            }
+        }
+    }
+    text.trim().to_owned()
 }
 
 /// The highest number of a parameter `$n` in a text; 0: it has none.
@@ -77,6 +155,9 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
             _ => {}
         }
     }
+    if let Some(change) = users::read(&words) {
+        return change.map(Statement::Users);
+    }
     let tokens = graph::fold(tokens, text)?;
     let sql: String = tokens
         .iter()
@@ -88,6 +169,9 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
         .with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error, text))?;
     match parser.peek_token().token {
+        Token::EOF if matches!(statement, Ast::Copy { .. }) => {
+            Ok(Statement::Copy(Box::new(copy::read(statement)?)))
+        }
         Token::EOF if pg::asks_catalog(&sql) => {
             Ok(Statement::Sql(Box::new(pg::rewrite(statement))))
         }
@@ -109,6 +193,13 @@ fn source(tokens: &[TokenWithSpan], text: &str) -> Source {
     let from = graph::character(first.span.start, text);
     let to = graph::character(last.span.end, text);
     Source { text: text.chars().skip(from - 1).take(to - from).collect(), first: from }
+}
+
+/// A SELECT that we wrote ourselves.
+fn parse_select(sql: &str) -> Result<Ast, QueryError> {
+    let mut statements =
+        Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| syntax_error(&error, sql))?;
+    statements.pop().ok_or_else(|| QueryError::new(QueryError::SYNTAX, "a query was expected"))
 }
 
 /// `name [WITH] [TEMPLATE [=] template] [FROZEN | TRACKING]`, also `[WITH (MODE = tracking)]`.
@@ -208,7 +299,7 @@ mod tests {
 
     #[test]
     fn forks_are_made_and_dropped_in_the_words_of_postgresql() {
-        let parsed = |text| format!("{:?}", parse(text).map(|mut all| all.remove(0)));
+        let parsed = |text| format!("{:?}", parse(text).map(|mut all| all.remove(0).statement));
         assert!(
             parsed("CREATE DATABASE one_vlan TEMPLATE live")
                 .contains("name: \"one_vlan\", template: \"live\"")
@@ -231,7 +322,7 @@ mod tests {
     #[test]
     fn a_request_is_split_at_semicolons_and_an_empty_one_is_a_statement_too() {
         assert_eq!(parse("SELECT ';'; SELECT 2;").unwrap().len(), 2);
-        assert!(matches!(parse("  -- nothing").unwrap()[0], Statement::Empty));
+        assert!(matches!(parse("  -- nothing").unwrap()[0].statement, Statement::Empty));
     }
 
     #[test]

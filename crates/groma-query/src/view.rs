@@ -7,9 +7,10 @@ use groma_graph::Index;
 use groma_model::{SchemaError, Timestamp};
 use groma_store::{Database, SchemaRow, Snapshot};
 
-use crate::Engine;
+use crate::catalog::Asker;
 use crate::derive::Derived;
 use crate::settings::Accounting;
+use crate::{Engine, Who};
 
 /// One database at one version. A statement pins one view per database that it names.
 pub(crate) struct View {
@@ -17,7 +18,7 @@ pub(crate) struct View {
     database: Database,
     at: Timestamp,
     derived: Arc<Derived>,
-    accounting: Accounting,
+    asker: Asker,
 }
 
 impl View {
@@ -26,9 +27,9 @@ impl View {
         database: Database,
         at: Timestamp,
         derived: Arc<Derived>,
-        accounting: Accounting,
+        asker: Asker,
     ) -> View {
-        View { engine, database, at, derived, accounting }
+        View { engine, database, at, derived, asker }
     }
 
     /// The time of the world that it shows. `Timestamp::MAX`: the latest. Its snapshot holds what held
@@ -53,6 +54,15 @@ impl View {
         self.engine.world().schema_errors().to_vec()
     }
 
+    /// Who asks.
+    pub(crate) fn who(&self) -> &Who {
+        &self.asker.who
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// All databases of the store, as they are now.
     pub(crate) fn databases(&self) -> Vec<Database> {
         self.engine.databases()
@@ -60,7 +70,7 @@ impl View {
 
     /// How the session counts the volume of traffic.
     pub(crate) fn accounting(&self) -> Accounting {
-        self.accounting
+        self.asker.accounting
     }
 
     pub(crate) fn snapshot(&self) -> &Snapshot {

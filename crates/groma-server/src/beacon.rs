@@ -1,8 +1,10 @@
 //! `server.json`: where a running server says which process it is and where it listens.
 
-use std::fs::{self, File};
+use std::fmt;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,12 +12,22 @@ use serde::{Deserialize, Serialize};
 const FILE_NAME: &str = "server.json";
 
 /// A server that runs on a data folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// Its process.
     pub pid: u32,
     /// Where it listens for the PostgreSQL wire.
     pub address: SocketAddr,
+    /// With what the owner of the data folder comes in as `groma`: whoever may read this file may
+    /// read the store itself. `None`: nobody is asked.
+    #[serde(default)]
+    pub secret: Option<String>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} at {}", self.pid, self.address)
+    }
 }
 
 impl Running {
@@ -42,11 +54,12 @@ pub struct Beacon {
 
 impl Beacon {
     /// Writes the file whole or not at all, over one that a dead server left.
-    pub fn light(folder: &Path, address: SocketAddr) -> io::Result<Beacon> {
-        let running = Running { pid: std::process::id(), address };
+    pub fn light(folder: &Path, running: &Running) -> io::Result<Beacon> {
         let (path, part) = (folder.join(FILE_NAME), folder.join("server.json.part"));
-        let mut file = File::create(&part)?;
-        file.write_all(serde_json::to_string(&running)?.as_bytes())?;
+        // One that a crash left may be readable by others.
+        let _ = fs::remove_file(&part);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+        file.write_all(serde_json::to_string(running)?.as_bytes())?;
         file.sync_all()?;
         fs::rename(&part, &path)?;
         Ok(Beacon { path })

@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use groma_connect::{Heard, Input, discover};
 use groma_model::{EntityRef, Observation, Problem, Schema, Source, Timestamp};
@@ -24,6 +23,7 @@ use groma_store::{
     Change, Commit, LIVE, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment, World, identify,
 };
 
+use crate::clock::{now, timestamp};
 use messages::Messages;
 
 /// Observations gathered before they are committed.
@@ -345,15 +345,6 @@ fn shown_path(input: &Input) -> &Path {
 fn observed_at(input: &Input) -> Timestamp {
     let written = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     input.paths.iter().filter_map(written).max().map_or_else(now, timestamp)
-}
-
-fn now() -> Timestamp {
-    timestamp(SystemTime::now())
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    Timestamp(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
 pub(crate) fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {

@@ -7,16 +7,27 @@
 //! One process at a time holds a data folder ([`Store::open`]); it may serve it ([`Server`]), and
 //! then says where in `server.json` ([`Beacon`]), so that others ask it instead.
 
+mod audit;
 mod beacon;
+mod clock;
+mod guard;
 mod import;
 mod journal;
+mod metrics;
 mod serve;
 mod store;
+mod tls;
+mod users;
 mod wire;
+mod work;
 
+pub use audit::AUDIT_FILE_BYTES_MAX;
 pub use beacon::{Beacon, Running};
+pub use guard::LOGIN_DELAY_MAX;
 pub use import::{FolderImporter, Listener, Progress};
 pub use journal::RedbJournal;
 pub use serve::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, ServeError, Server};
 pub use store::{OpenError, Store, StoreOptions};
+pub use tls::{TlsError, TlsFiles};
+pub use users::{TOKENS_MAX, USERS_MAX, new_password};
 pub use wire::{TextRows, text_rows};

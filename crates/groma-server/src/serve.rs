@@ -5,15 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgwire::tokio::process_socket;
-use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::wire::{Door, Handlers};
-use crate::{Beacon, Store};
+use crate::tls::Tls;
+use crate::users::{Verifier, random};
+use crate::wire::{Door, attend};
+use crate::{Beacon, Running, Store, TlsError, TlsFiles};
 
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_ADDRESS: SocketAddr =
@@ -22,8 +22,6 @@ pub const DEFAULT_ADDRESS: SocketAddr =
 pub const CONNECTIONS_MAX: u16 = 100;
 /// How many sockets more may be open for a moment: to cancel, or to be told that all is full.
 const SOCKETS_WITHOUT_SESSION_MAX: usize = 50;
-/// How often a server looks whether the client of a running statement is still there.
-const CLIENT_CHECK_PERIOD: Duration = Duration::from_millis(500);
 /// How long a stopping server waits for a commit or an import that cannot be broken off.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -34,11 +32,20 @@ pub struct ServeConfig {
     pub listen: SocketAddr,
     /// How many clients may have a session at the same time.
     pub connections_max: usize,
+    /// Certificate and key. `None`: no TLS, and no other machine may come in.
+    pub tls: Option<TlsFiles>,
+    /// How long a client may say nothing. `None`: as long as it wants.
+    pub idle_timeout: Option<Duration>,
 }
 
 impl Default for ServeConfig {
     fn default() -> Self {
-        ServeConfig { listen: DEFAULT_ADDRESS, connections_max: CONNECTIONS_MAX.into() }
+        ServeConfig {
+            listen: DEFAULT_ADDRESS,
+            connections_max: CONNECTIONS_MAX.into(),
+            tls: None,
+            idle_timeout: None,
+        }
     }
 }
 
@@ -53,6 +60,17 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// Other machines could come in, unasked or in clear.
+    #[error("{address} can be reached from other machines, and {lacks}")]
+    Open {
+        /// Where it would have listened.
+        address: SocketAddr,
+        /// What is missing.
+        lacks: &'static str,
+    },
+    /// Certificate or key cannot be used.
+    #[error("TLS cannot be offered")]
+    Tls(#[from] TlsError),
     /// The system gave no threads, or `server.json` could not be written.
     #[error("cannot start the server")]
     Start(#[from] io::Error),
@@ -66,13 +84,17 @@ impl ServeError {
                 "Another program listens there; choose a port with --listen 127.0.0.1:5434.".into(),
             ),
             ServeError::Listen { .. } => Some("Choose an address of this machine.".into()),
+            ServeError::Open { .. } => Some(
+                "Add users (groma user add name --role admin) and name a certificate with --tls-cert and --tls-key, or listen at 127.0.0.1.".into(),
+            ),
+            ServeError::Tls(error) => Some(error.hint()),
             ServeError::Start(_) => None,
         }
     }
 }
 
-/// A store behind the PostgreSQL wire. Nobody is asked for a password yet: whoever reaches the
-/// address may read and write, which is why it is a loopback address unless told otherwise.
+/// A store behind the PostgreSQL wire. Without users whoever is on this machine may do all, and nobody
+/// else may come in; with users all are asked for a password, and other machines for TLS.
 pub struct Server {
     store: Store,
     listener: TcpListener,
@@ -86,17 +108,30 @@ pub struct Server {
 impl Server {
     /// Listens; clients wait until [`Server::run`].
     pub async fn bind(store: Store, config: &ServeConfig) -> Result<Server, ServeError> {
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+        let users = Arc::clone(store.users());
+        refuse_open_doors(config.listen, users.is_empty(), tls.is_some())?;
         let listen_failed = |source| ServeError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen_failed)?;
         let address = listener.local_addr().map_err(listen_failed)?;
         let engine_threads =
             Builder::new_multi_thread().thread_name("groma-engine").enable_all().build()?;
-        let door = Door::new(
-            store.engine().clone(),
-            engine_threads.handle().clone(),
-            config.connections_max,
-        );
-        let beacon = Beacon::light(store.folder(), address)?;
+        let secret: String = random::<24>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let door = Door {
+            engine: store.engine().clone(),
+            engine_threads: engine_threads.handle().clone(),
+            users,
+            owner: Some(Verifier::of(&secret)),
+            guard: Arc::default(),
+            tls,
+            metrics: Arc::default(),
+            idle_timeout: config.idle_timeout,
+            registry: Arc::default(),
+            places: Arc::new(Semaphore::new(config.connections_max)),
+            places_max: config.connections_max,
+        };
+        let running = Running { pid: std::process::id(), address, secret: Some(secret) };
+        let beacon = Beacon::light(store.folder(), &running)?;
         Ok(Server {
             store,
             listener,
@@ -111,6 +146,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether there are users, so that whoever comes in is asked for a password.
+    pub fn asks_for_passwords(&self) -> bool {
+        !self.store.users().is_empty()
     }
 
     /// The store behind it.
@@ -163,24 +203,20 @@ impl Server {
     }
 }
 
-/// Serves one client until it leaves or vanishes.
-async fn attend(socket: TcpStream, door: Arc<Door>) -> io::Result<()> {
-    let socket = socket.into_std()?;
-    let twin = TcpStream::from_std(socket.try_clone()?)?;
-    let socket = TcpStream::from_std(socket)?;
-    tokio::select! {
-        ended = process_socket(socket, None, Handlers(door)) => ended,
-        gone = vanished(&twin) => gone,
+/// Closed by default: where other machines can come, they are asked who they are, and in TLS.
+fn refuse_open_doors(
+    address: SocketAddr,
+    nobody_known: bool,
+    has_tls: bool,
+) -> Result<(), ServeError> {
+    let lacks = match (nobody_known, has_tls) {
+        (true, false) => "there are no users and no TLS",
+        (true, true) => "there are no users",
+        (false, false) => "there is no TLS",
+        (false, true) => return Ok(()),
+    };
+    if address.ip().is_loopback() {
+        return Ok(());
     }
-}
-
-/// Returns when the other end has closed. The wire reads nothing while a statement runs, so that
-/// it would not notice; PostgreSQL calls this `client_connection_check_interval`.
-async fn vanished(socket: &TcpStream) -> io::Result<()> {
-    loop {
-        tokio::time::sleep(CLIENT_CHECK_PERIOD).await;
-        if socket.ready(Interest::READABLE).await?.is_read_closed() {
-            return Ok(());
-        }
-    }
+    Err(ServeError::Open { address, lacks })
 }

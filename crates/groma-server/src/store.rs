@@ -4,21 +4,30 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use groma_model::Schema;
 use groma_query::{Engine, EngineOptions};
 use groma_store::{JournalError, StoreError, World};
 
+use crate::audit::AuditLog;
+use crate::users::UserBook;
 use crate::{FolderImporter, Listener, RedbJournal, Running};
 
 const JOURNAL_FILE: &str = "groma.redb";
 const SEGMENTS_FOLDER: &str = "segments";
+/// Where COPY TO a file writes.
+const EXPORTS_FOLDER: &str = "exports";
 
 /// How a store is opened.
 #[derive(Clone, Default)]
 pub struct StoreOptions {
     /// Most memory that queries may use together, in bytes. `None`: no bound.
     pub memory_bytes_max: Option<usize>,
+    /// Most memory that one query may use, in bytes. `None`: no bound.
+    pub query_memory_bytes_max: Option<usize>,
+    /// How long a statement may take where neither user nor session says. `None`: no bound.
+    pub statement_timeout: Option<Duration>,
     /// Hears how an import goes. `None`: nobody listens.
     pub progress: Option<Listener>,
 }
@@ -27,6 +36,7 @@ pub struct StoreOptions {
 pub struct Store {
     folder: PathBuf,
     engine: Engine,
+    users: Arc<UserBook>,
     repaired: Option<String>,
 }
 
@@ -51,6 +61,14 @@ pub enum OpenError {
         /// What to try.
         hint: String,
     },
+    /// The users cannot be read; without them nobody may be let in.
+    #[error("cannot read the users in {folder}")]
+    Users {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The journal is damaged or cannot be read.
     #[error("cannot open the store in {folder}")]
     Store {
@@ -69,6 +87,10 @@ impl OpenError {
                 Some("Name another one with --data, or see who may write there.".into())
             }
             OpenError::InUse { hint, .. } => Some(hint.clone()),
+            OpenError::Users { .. } => Some(
+                "Restore users.json; or remove it, and add the users anew with groma user add."
+                    .into(),
+            ),
             OpenError::Store { source, .. } => source.hint(),
         }
     }
@@ -94,6 +116,9 @@ impl Store {
         sweep(&segments_folder, &world);
 
         let repaired = repaired.or_else(|| world.torn_tail().map(str::to_owned));
+        let users = UserBook::open(folder)
+            .map_err(|source| OpenError::Users { folder: folder.to_owned(), source })?;
+        let users = Arc::new(users);
         let importer = FolderImporter::new(segments_folder.clone(), options.progress);
         let engine = Engine::new(
             Arc::new(Mutex::new(world)),
@@ -101,14 +126,24 @@ impl Store {
                 importer: Some(Arc::new(importer)),
                 segments_folder: Some(segments_folder),
                 memory_bytes_max: options.memory_bytes_max,
+                query_memory_bytes_max: options.query_memory_bytes_max,
+                statement_timeout: options.statement_timeout,
+                exports_folder: Some(folder.join(EXPORTS_FOLDER)),
+                users: Some(Arc::clone(&users) as _),
+                audit: Some(Arc::new(AuditLog::new(folder))),
             },
         );
-        Ok(Store { folder: folder.to_owned(), engine, repaired })
+        Ok(Store { folder: folder.to_owned(), engine, users, repaired })
     }
 
     /// Answers statements over it.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Who may come in.
+    pub(crate) fn users(&self) -> &Arc<UserBook> {
+        &self.users
     }
 
     /// The data folder.
@@ -125,7 +160,7 @@ impl Store {
 
 fn in_use(folder: &Path) -> OpenError {
     let (holder, hint) = match Running::find(folder) {
-        Some(Running { pid, address }) => (
+        Some(Running { pid, address, .. }) => (
             format!("the server at {address} (process {pid})"),
             format!("Ask it: psql -h {} -p {} -d live.", address.ip(), address.port()),
         ),

@@ -1,13 +1,15 @@
 //! The PostgreSQL wire: one [`Connection`] per client, on the database it named.
 //!
 //! ```text
-//! startup -> (simple | extended) -> work on the engine's threads -> bounded channel -> rows
+//! socket --attend--> startup -> (simple | extended | copy) -> work on the engine's threads -> rows
 //! ```
 //!
 //! The engine never runs on the threads that read the sockets, so that a cancel, a deadline or a
 //! client that went away ends a statement at once, however busy the engine is.
 
+mod attend;
 mod connection;
+mod copy;
 mod error;
 mod extended;
 mod rows;
@@ -15,61 +17,52 @@ mod simple;
 mod startup;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use groma_query::Engine;
-use pgwire::api::PgWireServerHandlers;
-use pgwire::api::auth::StartupHandler;
 use pgwire::api::cancel::CancelHandler;
-use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
+use pgwire::error::PgWireError;
 use pgwire::messages::cancel::CancelRequest;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use connection::Registry;
 
+use crate::guard::Guard;
+use crate::metrics::Metrics;
+use crate::tls::Tls;
+use crate::users::{UserBook, Verifier};
+
+pub(crate) use attend::attend;
 pub use rows::{TextRows, text_rows};
 
 /// What all connections share.
 pub(crate) struct Door {
-    engine: Engine,
-    engine_threads: Handle,
-    registry: Arc<Registry>,
-    places: Arc<Semaphore>,
-    places_max: usize,
+    pub(crate) engine: Engine,
+    pub(crate) engine_threads: Handle,
+    pub(crate) users: Arc<UserBook>,
+    /// What lets in the owner of the data folder. `None`: nothing does.
+    pub(crate) owner: Option<Verifier>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// How long a client may say nothing. `None`: as long as it wants.
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) registry: Arc<Registry>,
+    /// How many clients may have a session at the same time.
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) places_max: usize,
 }
 
 impl Door {
-    /// `places_max`: how many clients may have a session at the same time.
-    pub(crate) fn new(engine: Engine, engine_threads: Handle, places_max: usize) -> Door {
-        Door {
-            engine,
-            engine_threads,
-            registry: Arc::default(),
-            places: Arc::new(Semaphore::new(places_max)),
-            places_max,
+    /// Counts an error that a client is told.
+    fn note(&self, error: &PgWireError) {
+        self.metrics.wire.errors.fetch_add(1, Relaxed);
+        if let PgWireError::UserError(info) = error {
+            self.metrics.note_error(&info.code, &info.message);
         }
-    }
-}
-
-/// The handlers of one connection: all of them are the [`Door`].
-pub(crate) struct Handlers(pub(crate) Arc<Door>);
-
-impl PgWireServerHandlers for Handlers {
-    fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::clone(&self.0)
-    }
-
-    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
-        Arc::clone(&self.0)
-    }
-
-    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
-        Arc::clone(&self.0)
-    }
-
-    fn cancel_handler(&self) -> Arc<impl CancelHandler> {
-        Arc::clone(&self.0)
     }
 }
 

@@ -120,7 +120,7 @@ pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
 /// Opens the store, or finds the server that holds it.
 pub(crate) fn open(folder: &Path, options: StoreOptions) -> Result<Box<dyn Ask>> {
     if let Some(running) = Running::find(folder)
-        && let Some(wire) = Wire::to(running.address)
+        && let Some(wire) = Wire::to(&running)
     {
         return Ok(Box::new(wire));
     }

@@ -10,7 +10,7 @@ use datafusion::logical_expr::Expr;
 
 use crate::catalog::Databases;
 use crate::table::{Column, RowsTable, Sheet, arrow_schema};
-use crate::{Engine, QueryError, View};
+use crate::{Engine, QueryError, Role, View, Who};
 
 /// A table function.
 pub(crate) struct Function {
@@ -27,9 +27,11 @@ pub(crate) struct Function {
 
 /// A call of a function: what it was given, and where.
 pub(crate) struct Call {
+    function: &'static str,
     texts: Vec<Option<String>>,
     databases: Arc<Databases>,
     database: String,
+    who: Arc<Who>,
 }
 
 impl Call {
@@ -43,12 +45,7 @@ impl Call {
         &self.databases
     }
 
-    /// The session's own database.
-    pub(crate) fn database(&self) -> &str {
-        &self.database
-    }
-
-    /// The engine, for functions that act on the world.
+    /// The engine, for functions that only look.
     pub(crate) fn engine(&self) -> &Engine {
         self.databases.engine()
     }
@@ -61,6 +58,27 @@ impl Call {
     /// Who asks.
     pub(crate) fn user(&self) -> &str {
         self.databases.user()
+    }
+
+    /// The engine, for functions that change something: only for a user who has the role, and noted
+    /// in the audit.
+    pub(crate) fn engine_to_change(&self, needs: Role) -> Result<&Engine> {
+        let allowed = self.who.may(needs, self.function);
+        let arguments: Vec<String> = (self.texts.iter())
+            .map(|text| match text {
+                Some(text) => format!("'{}'", text.replace('\'', "''")),
+                None => "NULL".to_owned(),
+            })
+            .collect();
+        let text = format!("{}({})", self.function, arguments.join(", "));
+        self.engine().audit(&self.who, &self.database, &text, allowed.as_ref().err());
+        allowed?;
+        Ok(self.engine())
+    }
+
+    /// Who calls.
+    pub(crate) fn who(&self) -> &Who {
+        &self.who
     }
 
     /// The view of the session's own database.
@@ -96,11 +114,13 @@ impl TableFunctionImpl for &'static Function {
             return Err(wrong(format!("{} arguments were given", texts.len())).into());
         }
         let config = args.session().config();
-        let Some(databases) = config.get_extension::<Databases>() else {
+        let (Some(databases), Some(who)) =
+            (config.get_extension::<Databases>(), config.get_extension::<Who>())
+        else {
             return Err(wrong("it can be called inside a session only".into()).into());
         };
         let database = config.options().catalog.default_catalog.clone();
-        let call = Call { texts, databases, database };
+        let call = Call { function: function.name, texts, databases, database, who };
         let schema = arrow_schema(function.columns.iter().map(|column| (column.name, column.of)));
         Ok(Arc::new(RowsTable::new(
             schema,

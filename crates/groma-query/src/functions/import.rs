@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::arguments::Function;
 use crate::table::{Cell, Type, column};
-use crate::{Listing, QueryError};
+use crate::{Listing, QueryError, Role};
 
 pub(super) static FUNCTION: Function = Function {
     name: "import",
@@ -26,7 +26,7 @@ pub(super) static FUNCTION: Function = Function {
         ),
     ],
     rows: |call, sheet| {
-        let engine = call.engine();
+        let engine = call.engine_to_change(Role::Operator)?;
         let Some(importer) = &engine.options().importer else {
             return Err(QueryError::new(
                 QueryError::NOT_SUPPORTED,

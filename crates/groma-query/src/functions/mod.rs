@@ -2,8 +2,10 @@
 
 mod arguments;
 mod components;
+mod create_token;
 mod cut;
 mod declare;
+mod drop_token;
 mod entity_alias;
 mod entity_merge;
 mod entity_split;
@@ -44,6 +46,8 @@ pub(crate) static ALL: &[&Function] = &[
     &schema_check::FUNCTION,
     &schema_diff::FUNCTION,
     &schema_apply::FUNCTION,
+    &create_token::FUNCTION,
+    &drop_token::FUNCTION,
 ];
 
 /// Makes all functions known to a session.

@@ -18,7 +18,7 @@ pub(super) static FUNCTION: Function = Function {
         let files = split_texts(call.text(0).unwrap_or_default());
         let view = call.view()?;
         let (before, after) = {
-            let mut world = call.engine().world();
+            let mut world = call.engine_to_change(crate::Role::Admin)?.world();
             let before = Arc::clone(world.schema());
             let now = crate::clock::now();
             world.apply_schema(files, "sql".into(), now).map_err(QueryError::from)?;

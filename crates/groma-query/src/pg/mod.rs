@@ -21,7 +21,6 @@ use datafusion::catalog::{
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::execution::context::SessionContext;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
@@ -50,11 +49,6 @@ pub(crate) fn install(
     context.register_udf(constant("version", VERSION));
     functions::register(context, engine, database);
     Ok(())
-}
-
-/// A memory pool for queries.
-pub(crate) fn runtime_with_memory(bytes: usize) -> Result<Arc<RuntimeEnv>, QueryError> {
-    Ok(RuntimeEnvBuilder::new().with_memory_limit(bytes, 1.0).build_arc()?)
 }
 
 fn constant(name: &str, value: &'static str) -> datafusion::logical_expr::ScalarUDF {

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod attributes;
+mod audit;
 mod columns;
 mod commits;
 mod conflicts;
@@ -23,6 +24,7 @@ mod skew;
 mod sources;
 #[expect(clippy::module_inception, reason = "named for its table, model.tables, as all are")]
 mod tables;
+mod tokens;
 mod traffic_balance;
 mod traffic_crossing;
 mod traffic_heatmap;
@@ -31,6 +33,7 @@ mod traffic_link_load;
 mod traffic_matrix;
 mod traffic_reasons;
 mod trees;
+mod users;
 mod vlan_merges;
 
 use crate::table::Table;
@@ -53,6 +56,9 @@ pub(crate) static ALL: &[&Table] = &[
     &sources::TABLE,
     &commits::TABLE,
     &problems::TABLE,
+    &audit::TABLE,
+    &users::TABLE,
+    &tokens::TABLE,
     &segments::TABLE,
     &vlan_merges::TABLE,
     &counts::TABLE,

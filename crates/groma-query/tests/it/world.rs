@@ -235,6 +235,9 @@ impl AsyncDB for Asker {
                 Outcome::Command { tag } => DBOutput::StatementComplete(
                     tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0),
                 ),
+                Outcome::CopyOut { .. } | Outcome::CopyIn(_) => {
+                    return Err(QueryError::new(QueryError::NOT_SUPPORTED, "a story has no COPY"));
+                }
                 Outcome::Rows { schema, mut stream } => {
                     let mut rows = Vec::new();
                     while let Some(batch) = stream.next().await {

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use groma_query::{QueryError, Session};
+use groma_query::{CopyIn, QueryError, Session};
 use pgwire::api::ClientInfo;
-use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::error::PgWireResult;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use super::error::{internal, refused};
+use super::error::{refused, to_wire};
+use crate::metrics::DoorMetrics;
+use crate::work::{self, Limits, Task};
 
 /// One client.
 pub(crate) struct Connection {
@@ -22,6 +21,8 @@ pub(crate) struct Connection {
     running: Mutex<Option<watch::Sender<bool>>>,
     /// Whether something was written since `BEGIN`.
     wrote: AtomicBool,
+    copying: Mutex<Option<(CopyIn, Limits)>>,
+    pub(crate) metrics: Arc<DoorMetrics>,
     /// Gives the place back when the client goes.
     _place: OwnedSemaphorePermit,
 }
@@ -30,6 +31,7 @@ impl Connection {
     pub(crate) fn new(
         session: Session,
         engine_threads: Handle,
+        metrics: Arc<DoorMetrics>,
         place: OwnedSemaphorePermit,
     ) -> Connection {
         Connection {
@@ -37,6 +39,8 @@ impl Connection {
             engine_threads,
             running: Mutex::new(None),
             wrote: AtomicBool::new(false),
+            copying: Mutex::new(None),
+            metrics,
             _place: place,
         }
     }
@@ -52,10 +56,9 @@ impl Connection {
 
     /// Limits for the next message: what was to cancel until now is no longer cancelled.
     pub(crate) fn begin(&self) -> Limits {
-        let (sender, cancelled) = watch::channel(false);
+        let (sender, limits) = Limits::begin(self.session.statement_timeout());
         *self.running() = Some(sender);
-        let timeout = self.session.statement_timeout();
-        Limits { cancelled, timeout, deadline: timeout.map(|timeout| Instant::now() + timeout) }
+        limits
     }
 
     /// Work on the engine's threads, until it is done or a limit is reached.
@@ -64,15 +67,7 @@ impl Connection {
         limits: &Limits,
         work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
     ) -> PgWireResult<T> {
-        let mut task = self.spawn(work);
-        tokio::select! {
-            biased;
-            ended = limits.ended() => Err(ended),
-            done = &mut task.0 => match done {
-                Ok(result) => result.map_err(super::error::to_wire),
-                Err(_) => Err(internal()),
-            },
-        }
+        work::run(&self.engine_threads, limits, work).await.map_err(to_wire)
     }
 
     /// Starts work on the engine's threads; it ends when the [`Task`] is dropped.
@@ -80,7 +75,17 @@ impl Connection {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Task<T> {
-        Task(self.engine_threads.spawn(work))
+        work::spawn(&self.engine_threads, work)
+    }
+
+    /// Begins to take lines from the client.
+    pub(crate) fn begin_copy(&self, copy: CopyIn, limits: Limits) {
+        *self.copying() = Some((copy, limits));
+    }
+
+    /// The COPY that takes lines; whoever does not put it back ends it.
+    pub(crate) fn take_copy(&self) -> Option<(CopyIn, Limits)> {
+        self.copying().take()
     }
 
     /// Remembers that a statement wrote, for [`Connection::end_transaction`].
@@ -99,53 +104,12 @@ impl Connection {
         }
     }
 
+    fn copying(&self) -> MutexGuard<'_, Option<(CopyIn, Limits)>> {
+        self.copying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn running(&self) -> MutexGuard<'_, Option<watch::Sender<bool>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Work that is aborted at its next yield when this is dropped.
-pub(crate) struct Task<T>(pub(crate) JoinHandle<T>);
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What may end the statements of one message: a cancel or the statement timeout.
-#[derive(Clone)]
-pub(crate) struct Limits {
-    cancelled: watch::Receiver<bool>,
-    timeout: Option<Duration>,
-    deadline: Option<Instant>,
-}
-
-impl Limits {
-    /// Returns when a limit is reached; never otherwise.
-    pub(crate) async fn ended(&self) -> PgWireError {
-        let mut cancelled = self.cancelled.clone();
-        let cancel = async {
-            if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
-                std::future::pending::<()>().await; // the next message has begun
-            }
-        };
-        let timeout = async {
-            match self.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = cancel => refused("57014", "canceling statement due to user request"),
-            () = timeout => refused(
-                "57014",
-                format!(
-                    "canceling statement due to statement timeout ({} ms)",
-                    self.timeout.unwrap_or_default().as_millis()
-                ),
-            ),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Errors as the wire carries them: SQLSTATE, message, detail, hint, position.
 
-use groma_query::QueryError;
+use groma_query::{Notice, QueryError};
 use pgwire::error::{ErrorInfo, PgWireError};
 
 /// What the engine refused.
@@ -29,15 +29,17 @@ pub(crate) fn turned_away(sqlstate: &str, message: String, hint: String) -> PgWi
     PgWireError::UserError(Box::new(info))
 }
 
-/// A bug of ours: the statement panicked. The connection goes on.
+/// A bug of ours. The connection goes on.
 pub(crate) fn internal() -> PgWireError {
-    let mut info = ErrorInfo::new(
-        "ERROR".to_owned(),
-        "XX000".to_owned(),
-        "the statement ended by an internal error".to_owned(),
-    );
-    info.hint = Some("The server's log says where; please report it with the statement.".into());
-    PgWireError::UserError(Box::new(info))
+    to_wire(crate::work::internal())
+}
+
+/// What is told without being an error.
+pub(crate) fn notice(notice: Notice) -> ErrorInfo {
+    let mut info =
+        ErrorInfo::new(notice.severity.to_owned(), notice.sqlstate.to_owned(), notice.message);
+    info.hint = notice.hint;
+    info
 }
 
 fn info(severity: &str, error: &QueryError) -> ErrorInfo {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arrow_pg::datatypes::df::deserialize_parameters;
 use arrow_pg::datatypes::{arrow_schema_to_pg_fields, into_pg_type};
@@ -21,8 +22,10 @@ use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
 use super::Door;
 use super::connection::Connection;
-use super::error::refused;
-use super::simple::{refuse_in_failed_transaction, respond};
+use super::copy;
+use super::error::{internal, refused};
+use super::simple::{Answer, complete, refuse_in_failed_transaction, tell};
+use crate::work::Limits;
 
 /// A statement that was planned once.
 #[derive(Clone)]
@@ -131,15 +134,18 @@ impl ExtendedQueryHandler for Door {
         };
         let rows_max = usize::try_from(message.max_rows).unwrap_or(0); // 0: all
         client.set_state(PgWireConnectionState::QueryInProgress);
-        execute(self, client, &portal, rows_max).await?;
-        client.set_state(PgWireConnectionState::ReadyForQuery);
+        execute(client, &portal, rows_max).await?;
+        if !matches!(client.state(), PgWireConnectionState::CopyInProgress(_)) {
+            client.set_state(PgWireConnectionState::ReadyForQuery);
+        }
         Ok(())
     }
 
+    /// Never called: [`ExtendedQueryHandler::on_execute`] is ours.
     async fn do_query<C>(
         &self,
-        client: &mut C,
-        portal: &Portal<Statement>,
+        _client: &mut C,
+        _portal: &Portal<Statement>,
         _rows_max: usize,
     ) -> PgWireResult<Response>
     where
@@ -148,28 +154,11 @@ impl ExtendedQueryHandler for Door {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let connection = Connection::of(client)?;
-        let statement = &portal.statement.statement;
-        refuse_in_failed_transaction(client.transaction_status(), &statement.sql)?;
-        let types = statement.prepared.parameter_types();
-        let types: Vec<_> = types.iter().map(Option::as_ref).collect();
-        let parameters = deserialize_parameters(portal, &types)?;
-        let limits = connection.begin();
-        let session = Arc::clone(&connection.session);
-        let prepared = Arc::clone(&statement.prepared);
-        let outcome = connection
-            .work(&limits, async move { session.run(&prepared, parameters).await })
-            .await?;
-        respond(client, &connection, &limits, outcome, &portal.result_column_format).await
+        Err(internal())
     }
 }
 
-async fn execute<C>(
-    door: &Door,
-    client: &mut C,
-    portal: &Portal<Statement>,
-    rows_max: usize,
-) -> PgWireResult<()>
+async fn execute<C>(client: &mut C, portal: &Portal<Statement>, rows_max: usize) -> PgWireResult<()>
 where
     C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
     C::PortalStore: PortalStore<Statement = Statement>,
@@ -178,24 +167,46 @@ where
 {
     let state = portal.state();
     let mut state = state.lock().await;
-    if matches!(*state, PortalExecutionState::Initial) {
-        let status = client.transaction_status();
-        let (tag, status) =
-            match ExtendedQueryHandler::do_query(door, client, portal, rows_max).await? {
-                Response::Query(rows) => {
-                    *state = PortalExecutionState::Suspended(rows);
-                    return send_rows(client, &mut state, rows_max).await;
-                }
-                Response::TransactionStart(tag) => (tag, status.to_in_transaction_state()),
-                Response::TransactionEnd(tag) => (tag, status.to_idle_state()),
-                Response::Execution(tag) => (tag, status),
-                _ => return Err(super::error::internal()), // we make no other
-            };
-        *state = PortalExecutionState::Finished;
-        client.set_transaction_status(status);
-        return complete(client, tag).await;
+    if !matches!(*state, PortalExecutionState::Initial) {
+        return send_rows(client, &mut state, rows_max).await;
     }
-    send_rows(client, &mut state, rows_max).await
+    let connection = Connection::of(client)?;
+    let limits = connection.begin();
+    let answer = answer(client, &connection, &limits, portal).await?;
+    tell(client, &connection).await?;
+    if let Answer::Rows(rows) = answer {
+        *state = PortalExecutionState::Suspended(rows);
+        return send_rows(client, &mut state, rows_max).await;
+    }
+    *state = PortalExecutionState::Finished;
+    match answer {
+        Answer::CopyOut(rows, form) => copy::send(client, rows, &form).await,
+        Answer::CopyIn(copy) => copy::begin(client, &connection, *copy, limits, true).await,
+        Answer::Done(tag) => complete(client, &connection, &tag).await,
+        Answer::Rows(_) => Ok(()),
+    }
+}
+
+async fn answer<C>(
+    client: &mut C,
+    connection: &Connection,
+    limits: &Limits,
+    portal: &Portal<Statement>,
+) -> PgWireResult<Answer>
+where
+    C: ClientInfo + Unpin + Send + Sync,
+{
+    let statement = &portal.statement.statement;
+    refuse_in_failed_transaction(client.transaction_status(), &statement.sql)?;
+    connection.metrics.statements.fetch_add(1, Relaxed);
+    let types = statement.prepared.parameter_types();
+    let types: Vec<_> = types.iter().map(Option::as_ref).collect();
+    let parameters = deserialize_parameters(portal, &types)?;
+    let session = Arc::clone(&connection.session);
+    let prepared = Arc::clone(&statement.prepared);
+    let outcome =
+        connection.work(limits, async move { session.run(&prepared, parameters).await }).await?;
+    Answer::of(connection, limits, outcome, &portal.result_column_format)
 }
 
 async fn send_rows<C>(
@@ -209,21 +220,13 @@ where
     PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
 {
     let PortalExecutionState::Suspended(rows) = state else {
-        return complete(client, Tag::new("SELECT").with_rows(0)).await;
+        let complete = CommandComplete::from(Tag::new("SELECT").with_rows(0));
+        client.feed(PgWireBackendMessage::CommandComplete(complete)).await?;
+        return Ok(());
     };
     if !send_partial_query_response(client, rows, rows_max).await? {
         *state = PortalExecutionState::Finished;
     }
-    Ok(())
-}
-
-async fn complete<C>(client: &mut C, tag: Tag) -> PgWireResult<()>
-where
-    C: Sink<PgWireBackendMessage> + Unpin,
-    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-{
-    let complete = CommandComplete::from(tag);
-    client.feed(PgWireBackendMessage::CommandComplete(complete)).await?;
     Ok(())
 }
 

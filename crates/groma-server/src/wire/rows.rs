@@ -1,6 +1,7 @@
 //! From batches of the engine to rows of the wire.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -13,8 +14,10 @@ use pgwire::error::PgWireResult;
 use pgwire::messages::data::DataRow;
 use tokio::sync::mpsc;
 
-use super::connection::{Connection, Limits, Task};
+use super::connection::Connection;
 use super::error::{internal, to_wire};
+use crate::metrics::DoorMetrics;
+use crate::work::{Limits, Task};
 
 /// How many batches (of at most some thousand rows) the engine may be ahead of the client.
 const BATCHES_AHEAD_MAX: usize = 4;
@@ -25,43 +28,59 @@ pub(crate) fn response(
     connection: &Connection,
     limits: Limits,
     schema: &SchemaRef,
-    mut batches: SendableRecordBatchStream,
+    batches: SendableRecordBatchStream,
     format: &Format,
 ) -> PgWireResult<QueryResponse> {
-    let fields = Arc::new(arrow_schema_to_pg_fields(schema, format, None)?);
-    let (sender, receiver) = mpsc::channel(BATCHES_AHEAD_MAX);
-    let task = connection.spawn(async move {
-        while let Some(batch) = batches.next().await {
-            let failed = batch.is_err();
-            if sender.send(batch.map_err(QueryError::from)).await.is_err() || failed {
-                break;
-            }
-        }
-    });
-    let rows = Rows { fields: Arc::clone(&fields), receiver, task, limits, batch: None };
+    let rows = Rows::start(connection, limits, schema, batches, format)?;
     Ok(QueryResponse::new(
-        fields,
+        Arc::clone(&rows.fields),
         stream::unfold(rows, |mut rows| async { rows.next().await.map(|row| (row, rows)) }),
     ))
 }
 
-struct Rows {
-    fields: Arc<Vec<FieldInfo>>,
+/// Rows as the engine makes them. Dropping them stops the engine.
+pub(crate) struct Rows {
+    pub(crate) fields: Arc<Vec<FieldInfo>>,
     receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
     task: Task<()>,
     limits: Limits,
+    metrics: Arc<DoorMetrics>,
     batch: Option<Box<dyn Iterator<Item = PgWireResult<DataRow>> + Send>>,
 }
 
 impl Rows {
-    async fn next(&mut self) -> Option<PgWireResult<DataRow>> {
+    pub(crate) fn start(
+        connection: &Connection,
+        limits: Limits,
+        schema: &SchemaRef,
+        mut batches: SendableRecordBatchStream,
+        format: &Format,
+    ) -> PgWireResult<Rows> {
+        let fields = Arc::new(arrow_schema_to_pg_fields(schema, format, None)?);
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD_MAX);
+        let task = connection.spawn(async move {
+            while let Some(batch) = batches.next().await {
+                let failed = batch.is_err();
+                if sender.send(batch.map_err(QueryError::from)).await.is_err() || failed {
+                    break;
+                }
+            }
+        });
+        let metrics = Arc::clone(&connection.metrics);
+        Ok(Rows { fields, receiver, task, limits, metrics, batch: None })
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<PgWireResult<DataRow>> {
         loop {
             if let Some(row) = self.batch.as_mut().and_then(Iterator::next) {
+                let bytes = row.as_ref().map_or(0, |row| row.data.len());
+                self.metrics.rows.fetch_add(1, Relaxed);
+                self.metrics.bytes.fetch_add(bytes as u64, Relaxed);
                 return Some(row);
             }
             let batch = tokio::select! {
                 biased;
-                ended = self.limits.ended() => return Some(Err(ended)),
+                ended = self.limits.ended() => return Some(Err(to_wire(ended))),
                 batch = self.receiver.recv() => batch,
             };
             match batch {
@@ -105,7 +124,7 @@ pub fn text_rows(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<TextRo
 }
 
 /// The cells of a row on the wire: each a length (-1: NULL) and its bytes.
-fn cells(row: &DataRow) -> Vec<Option<String>> {
+pub(crate) fn cells(row: &DataRow) -> Vec<Option<String>> {
     let mut rest: &[u8] = &row.data;
     let mut cells = Vec::new();
     while let Some((length, after)) = rest.split_first_chunk::<4>() {

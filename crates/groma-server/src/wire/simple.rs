@@ -1,91 +1,185 @@
-//! The simple protocol: a text of statements, run in order.
+//! The simple protocol: a text of statements, each answered before the next one begins.
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
-use groma_query::Outcome;
+use groma_query::{CopyForm, CopyIn, Notice, Outcome};
 use pgwire::api::portal::Format;
-use pgwire::api::query::SimpleQueryHandler;
-use pgwire::api::results::{Response, Tag};
+use pgwire::api::query::{SimpleQueryHandler, send_query_response, send_ready_for_query};
+use pgwire::api::results::{QueryResponse, Response, Tag};
 use pgwire::api::store::PortalStore;
-use pgwire::api::{ClientInfo, ClientPortalStore};
-use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use pgwire::api::{ClientInfo, ClientPortalStore, PgWireConnectionState};
+use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
-use pgwire::messages::response::TransactionStatus;
+use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, TransactionStatus};
+use pgwire::messages::simplequery::Query;
 
 use super::Door;
-use super::connection::{Connection, Limits};
-use super::error::refused;
-use super::rows;
+use super::connection::Connection;
+use super::copy;
+use super::error::{internal, notice, refused, to_wire};
+use super::rows::{self, Rows};
+use crate::work::Limits;
 
 #[async_trait]
 impl SimpleQueryHandler for Door {
-    async fn do_query<C>(&self, client: &mut C, sql: &str) -> PgWireResult<Vec<Response>>
+    async fn on_query<C>(&self, client: &mut C, query: Query) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore,
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
+        if !matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
+            return Err(PgWireError::NotReadyForQuery);
+        }
         let connection = Connection::of(client)?;
+        client.set_state(PgWireConnectionState::QueryInProgress);
+        self.answer_request(client, &connection, &query.query).await?;
+        // While lines of COPY come in, its end is what makes us ready again.
+        if !matches!(client.state(), PgWireConnectionState::CopyInProgress(_)) {
+            client.set_state(PgWireConnectionState::ReadyForQuery);
+            let status = client.transaction_status();
+            send_ready_for_query(client, status).await?;
+        }
+        Ok(())
+    }
+
+    /// Never called: [`SimpleQueryHandler::on_query`] is ours.
+    async fn do_query<C>(&self, _client: &mut C, _sql: &str) -> PgWireResult<Vec<Response>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        Err(internal())
+    }
+}
+
+impl Door {
+    async fn answer_request<C>(
+        &self,
+        client: &mut C,
+        connection: &Connection,
+        sql: &str,
+    ) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
         refuse_in_failed_transaction(client.transaction_status(), sql)?;
         let limits = connection.begin();
-        let (session, sql) = (Arc::clone(&connection.session), sql.to_owned());
-        let outcomes = connection.work(&limits, async move { session.execute(&sql).await }).await?;
-        let mut responses = Vec::with_capacity(outcomes.len());
-        for outcome in outcomes {
-            let format = Format::UnifiedText;
-            responses.push(respond(client, &connection, &limits, outcome, &format).await?);
+        let requests = connection.session.read(sql).map_err(to_wire)?;
+        let last = requests.len() - 1;
+        for (index, request) in requests.into_iter().enumerate() {
+            connection.metrics.statements.fetch_add(1, Relaxed);
+            let session = Arc::clone(&connection.session);
+            let outcome =
+                connection.work(&limits, async move { session.carry_out(request).await }).await?;
+            tell(client, connection).await?;
+            match Answer::of(connection, &limits, outcome, &Format::UnifiedText)? {
+                Answer::Rows(rows) => {
+                    send_query_response(client, rows, true).await?;
+                }
+                Answer::Done(tag) => complete(client, connection, &tag).await?,
+                Answer::CopyOut(rows, form) => copy::send(client, rows, &form).await?,
+                Answer::CopyIn(copy) if index == last => {
+                    copy::begin(client, connection, *copy, limits.clone(), false).await?;
+                }
+                Answer::CopyIn(_) => {
+                    return Err(refused("0A000", "COPY FROM STDIN must be the last statement"));
+                }
+            }
         }
-        Ok(responses)
+        Ok(())
     }
 }
 
 /// What the wire answers to an outcome of the engine.
-pub(crate) async fn respond<C>(
+pub(crate) enum Answer {
+    Rows(QueryResponse),
+    Done(String),
+    CopyOut(Rows, CopyForm),
+    CopyIn(Box<CopyIn>),
+}
+
+impl Answer {
+    pub(crate) fn of(
+        connection: &Connection,
+        limits: &Limits,
+        outcome: Outcome,
+        format: &Format,
+    ) -> PgWireResult<Answer> {
+        let limits = limits.clone();
+        Ok(match outcome {
+            Outcome::Rows { schema, stream } => {
+                Answer::Rows(rows::response(connection, limits, &schema, stream, format)?)
+            }
+            Outcome::Command { tag } => Answer::Done(tag),
+            Outcome::CopyOut { schema, stream, form } => {
+                let text = Format::UnifiedText;
+                Answer::CopyOut(Rows::start(connection, limits, &schema, stream, &text)?, form)
+            }
+            Outcome::CopyIn(copy) => Answer::CopyIn(copy),
+        })
+    }
+}
+
+/// Sends the tag of a command, and keeps track of transactions.
+pub(crate) async fn complete<C>(
     client: &mut C,
     connection: &Connection,
-    limits: &Limits,
-    outcome: Outcome,
-    format: &Format,
-) -> PgWireResult<Response>
+    tag: &str,
+) -> PgWireResult<()>
 where
     C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
     PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
 {
-    let tag = match outcome {
-        Outcome::Rows { schema, stream } => {
-            return rows::response(connection, limits.clone(), &schema, stream, format)
-                .map(Response::Query);
-        }
-        Outcome::Command { tag } => tag,
-    };
-    let wire_tag = Tag::new(&tag);
-    Ok(match tag.split(' ').next().unwrap_or_default() {
+    if tag.is_empty() {
+        let empty = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());
+        client.feed(empty).await?;
+        return Ok(());
+    }
+    let status = client.transaction_status();
+    match tag.split(' ').next().unwrap_or_default() {
         "BEGIN" | "START" => {
             connection.end_transaction();
-            Response::TransactionStart(wire_tag)
+            client.set_transaction_status(status.to_in_transaction_state());
         }
         "COMMIT" => {
             connection.end_transaction();
-            Response::TransactionEnd(wire_tag)
+            client.set_transaction_status(status.to_idle_state());
         }
         "ROLLBACK" => {
             if connection.end_transaction() {
-                client
-                    .feed(PgWireBackendMessage::NoticeResponse(nothing_taken_back().into()))
-                    .await?;
+                connection.session.notice(nothing_taken_back());
+                tell(client, connection).await?;
             }
-            Response::TransactionEnd(wire_tag)
+            client.set_transaction_status(status.to_idle_state());
         }
-        "INSERT" | "UPDATE" | "DELETE" | "CREATE" | "DROP" => {
-            connection.note_write();
-            Response::Execution(wire_tag)
-        }
-        _ => Response::Execution(wire_tag),
-    })
+        "INSERT" | "UPDATE" | "DELETE" | "CREATE" | "DROP" | "COPY" => connection.note_write(),
+        _ => {}
+    }
+    let complete = CommandComplete::from(Tag::new(tag));
+    client.feed(PgWireBackendMessage::CommandComplete(complete)).await?;
+    Ok(())
+}
+
+/// Sends what the session has to tell.
+pub(crate) async fn tell<C>(client: &mut C, connection: &Connection) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    for told in connection.session.take_notices() {
+        client.feed(PgWireBackendMessage::NoticeResponse(notice(told).into())).await?;
+    }
+    Ok(())
 }
 
 /// After an error inside `BEGIN`, nothing runs until the block ends, as in PostgreSQL.
@@ -106,15 +200,14 @@ pub(crate) fn refuse_in_failed_transaction(
     Ok(())
 }
 
-fn nothing_taken_back() -> ErrorInfo {
-    let mut notice = ErrorInfo::new(
-        "WARNING".to_owned(),
-        "25000".to_owned(),
-        "ROLLBACK takes nothing back: every statement was committed when it was answered"
-            .to_owned(),
-    );
-    notice.hint = Some("To try a change, make a fork: CREATE DATABASE try TEMPLATE live.".into());
-    notice
+fn nothing_taken_back() -> Notice {
+    Notice {
+        severity: "WARNING",
+        sqlstate: "25000",
+        message: "ROLLBACK takes nothing back: every statement was committed when it was answered"
+            .into(),
+        hint: Some("To try a change, make a fork: CREATE DATABASE try TEMPLATE live.".into()),
+    }
 }
 
 #[cfg(test)]

@@ -41,13 +41,19 @@ impl Ask for Embedded {
     ) -> Result<()> {
         let session = self.store.engine().session(database, "groma").map_err(refusal)?;
         self.runtime.block_on(async {
-            for outcome in session.execute(sql).await.map_err(refusal)? {
+            for request in session.read(sql).map_err(refusal)? {
+                let outcome = session.carry_out(request).await.map_err(refusal)?;
                 let (schema, mut stream) = match outcome {
                     Outcome::Command { tag } => {
                         hear(Heard::Done(tag))?;
                         continue;
                     }
                     Outcome::Rows { schema, stream } => (schema, stream),
+                    Outcome::CopyOut { .. } | Outcome::CopyIn(_) => {
+                        let hint = "Serve the store (groma serve) and use \\copy in psql.";
+                        let message = "lines of COPY go over the wire only";
+                        return Err(Refusal::new(message, Some(hint.into())).into());
+                    }
                 };
                 give(&schema, None, hear)?;
                 while let Some(batch) = stream.next().await {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures::{TryStreamExt as _, pin_mut};
+use groma_server::Running;
 use tokio::runtime::Runtime;
 use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -18,20 +19,23 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// Answers through the PostgreSQL wire.
 pub(crate) struct Wire {
     address: SocketAddr,
+    /// What lets in whoever may read the data folder.
+    secret: Option<String>,
     runtime: Runtime,
     clients: BTreeMap<String, Client>,
 }
 
 impl Wire {
     /// `None`: nobody listens there; the file that named it was left by a dead server.
-    pub(crate) fn to(address: SocketAddr) -> Option<Wire> {
+    pub(crate) fn to(running: &Running) -> Option<Wire> {
+        let address = running.address;
         TcpStream::connect_timeout(&address, CONNECT_PATIENCE).ok()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .ok()?;
-        Some(Wire { address, runtime, clients: BTreeMap::new() })
+        Some(Wire { address, secret: running.secret.clone(), runtime, clients: BTreeMap::new() })
     }
 
     fn client(&mut self, database: &str) -> Result<&Client> {
@@ -39,6 +43,9 @@ impl Wire {
             let mut config = Config::new();
             config.host(self.address.ip().to_string()).port(self.address.port());
             config.user("groma").dbname(database).application_name("groma");
+            if let Some(secret) = &self.secret {
+                config.password(secret);
+            }
             let connected = self.runtime.block_on(config.connect(NoTls));
             let (client, connection) = connected.map_err(|error| refusal(&error))?;
             self.runtime.spawn(async move {

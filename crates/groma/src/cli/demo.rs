@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use groma_generate::Plan;
-use groma_server::{CONNECTIONS_MAX, DEFAULT_ADDRESS, Running};
+use groma_server::{DEFAULT_ADDRESS, Running};
 
 use super::{Answered, Groma, figures, generate, import, remark, say, serve};
 use crate::ask::{self, Ask, Embedded, Refusal, identifier};
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     if groma.explain_sql {
         return explain(args);
     }
-    if let Some(Running { pid, address }) = Running::find(&store) {
+    if let Some(Running { pid, address, .. }) = Running::find(&store) {
         let hint = Some(format!(
             "Ask it: psql -h {} -p {} -d live; or stop it.",
             address.ip(),
@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     }
     let (store, runtime) = embedded.into_store();
     runtime.shutdown_background();
-    let args = serve::Args { listen: args.listen, connections: CONNECTIONS_MAX, memory: None };
+    let args = serve::Args::at(args.listen);
     serve::serve(store, &args)
 }
 

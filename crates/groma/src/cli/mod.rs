@@ -14,6 +14,7 @@ mod schema;
 mod serve;
 mod show;
 mod sql;
+mod user;
 mod why;
 
 use std::io::{self, Write as _};
@@ -73,6 +74,7 @@ enum Verb {
     Generate(generate::Args),
     Demo(demo::Args),
     Serve(serve::Args),
+    User(user::Args),
 }
 
 /// Which database a verb asks.
@@ -146,6 +148,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Generate(args) => generate::run(&args, &groma),
         Verb::Demo(args) => demo::run(&args, &groma),
         Verb::Serve(args) => serve::run(&args, &groma),
+        Verb::User(args) => user::run(&args, &groma),
     };
     match ended {
         Ok(Answered::Well) => ExitCode::SUCCESS,

@@ -1,9 +1,14 @@
 //! `groma serve`: the PostgreSQL wire.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use groma_server::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, Server, Store, StoreOptions};
+use clap::Parser as _;
+use groma_server::{
+    CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, Server, Store, StoreOptions, TlsFiles,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Answered, Groma, remark, say};
@@ -11,9 +16,9 @@ use crate::ask::{Refusal, in_one_line};
 
 /// Serve the store to psql and every PostgreSQL client, until SIGINT or SIGTERM
 ///
-/// Nobody is asked for a password yet: whoever reaches the address may read and write. It is therefore
-/// a loopback address unless --listen names another one.
-#[derive(Debug, clap::Args)]
+/// Without users whoever is on this machine may do all, and nobody else may come in. With users (groma
+/// user add) all are asked for a password, and other machines may come in over TLS.
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Then: psql -h 127.0.0.1 -p 5433 -d live")]
 pub(super) struct Args {
     /// Where to listen; port 0 lets the system choose
@@ -23,14 +28,63 @@ pub(super) struct Args {
     #[arg(long, value_name = "CLIENTS", default_value_t = CONNECTIONS_MAX,
           value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) connections: u16,
+    /// Certificate for TLS, in PEM, with those it hangs on behind it
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM, readable by its owner alone
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Most memory that queries may use together, such as 2GiB. Default: no bound
     #[arg(long, value_name = "SIZE", value_parser = read_size)]
-    pub(super) memory: Option<usize>,
+    memory: Option<usize>,
+    /// Most memory that one query may use
+    #[arg(long, value_name = "SIZE", value_parser = read_size, default_value = "2GiB")]
+    query_memory: usize,
+    /// How long a statement may take, such as 5min; a user and a session may set their own. Default:
+    /// no bound
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    statement_timeout: Option<Duration>,
+    /// How long a client may say nothing. Default: as long as it wants
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    idle_timeout: Option<Duration>,
+}
+
+/// As without any flag, for the verbs that serve at their end.
+#[derive(clap::Parser)]
+struct Alone {
+    #[command(flatten)]
+    args: Args,
+}
+
+impl Args {
+    /// Everything by default but the address.
+    pub(super) fn at(listen: SocketAddr) -> Args {
+        Args { listen, ..Alone::parse_from(["groma"]).args }
+    }
+
+    pub(super) fn store_options(&self) -> StoreOptions {
+        StoreOptions {
+            memory_bytes_max: self.memory,
+            query_memory_bytes_max: Some(self.query_memory),
+            statement_timeout: self.statement_timeout,
+            ..StoreOptions::default()
+        }
+    }
+
+    fn config(&self) -> ServeConfig {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        ServeConfig {
+            listen: self.listen,
+            connections_max: self.connections.into(),
+            tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+            idle_timeout: self.idle_timeout,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
-    let options = StoreOptions { memory_bytes_max: args.memory, ..StoreOptions::default() };
-    let store = Store::open(&groma.folder, options).map_err(|error| Refusal::of_store(&error))?;
+    let store = Store::open(&groma.folder, args.store_options())
+        .map_err(|error| Refusal::of_store(&error))?;
     serve(store, args)
 }
 
@@ -39,17 +93,14 @@ pub(super) fn serve(store: Store, args: &Args) -> Result<Answered> {
     if let Some(repaired) = store.repaired() {
         remark(repaired);
     }
-    let config = ServeConfig { listen: args.listen, connections_max: args.connections.into() };
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
     runtime.block_on(async {
-        let server = Server::bind(store, &config)
+        let server = Server::bind(store, &args.config())
             .await
             .map_err(|error| Refusal::new(in_one_line(&error), error.hint()))?;
         let address = server.address();
-        if !address.ip().is_loopback() {
-            remark(&format!(
-                "warning: {address} can be reached from other machines, and nobody is asked for a password yet"
-            ));
+        if !server.asks_for_passwords() {
+            remark("there are no users: whoever is on this machine may read and write (groma user add)");
         }
         let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for signals")?;
@@ -69,6 +120,25 @@ pub(super) fn serve(store: Store, args: &Args) -> Result<Answered> {
             .await;
         Ok(Answered::Well)
     })
+}
+
+/// `500ms`, `30s`, `5min`, `1h`.
+fn read_time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 =
+        digits.trim().parse().map_err(|_| "it is not a time such as 30s or 5min".to_owned())?;
+    let milliseconds: u64 = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        other => return Err(format!("\"{other}\" is not a unit such as s or min")),
+    };
+    match number.checked_mul(milliseconds) {
+        None => Err("it is too long".into()),
+        Some(0) => Err("it is no time at all".into()),
+        Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
+    }
 }
 
 /// `2GiB`, `500MB`, `1000000`.
@@ -100,5 +170,7 @@ mod tests {
         assert_eq!(read_size("7"), Ok(7));
         assert!(read_size("2 parsecs").is_err());
         assert!(read_size("99999999999GiB").is_err());
+        assert_eq!(read_time("5min"), Ok(Duration::from_secs(300)));
+        assert!(read_time("5").is_err() && read_time("0s").is_err() && read_time("soon").is_err());
     }
 }

@@ -1,0 +1,132 @@
+//! One socket, from its first byte to its last: TLS, messages, idleness, a client that vanishes.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream as _, StreamExt as _, future};
+use pgwire::api::{ClientInfo as _, PgWireConnectionState};
+use pgwire::messages::PgWireFrontendMessage;
+use pgwire::tokio::server::{negotiate_tls, process_error, process_message};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::Door;
+use super::error::turned_away;
+use super::extended::Statement;
+
+/// How long a client may take to come in.
+const STARTUP_PATIENCE: Duration = Duration::from_secs(60);
+/// Most bytes that are taken from a client before it is known who it is.
+const STARTUP_BYTES_MAX: usize = 64 << 10;
+/// How often a server looks whether the client of a running statement is still there.
+const CLIENT_CHECK_PERIOD: Duration = Duration::from_millis(500);
+
+/// From where a client came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    /// Whether it is on this machine, so that no network lies between.
+    pub(crate) is_local: bool,
+}
+
+/// Serves one client until it leaves or vanishes.
+pub(crate) async fn attend(socket: TcpStream, door: Arc<Door>) -> io::Result<()> {
+    let socket = socket.into_std()?;
+    let twin = TcpStream::from_std(socket.try_clone()?)?;
+    let socket = TcpStream::from_std(socket)?;
+    let _connected = door.metrics.wire.connected();
+    tokio::select! {
+        ended = converse(socket, &door) => ended,
+        gone = vanished(&twin) => gone,
+    }
+}
+
+async fn converse(socket: TcpStream, door: &Arc<Door>) -> io::Result<()> {
+    let is_local = is_local(&socket)?;
+    let tls = door.tls.as_ref().map(|tls| tls.wire.clone());
+    let mut startup_patience = pin!(tokio::time::sleep(STARTUP_PATIENCE));
+    let negotiated = tokio::select! {
+        () = &mut startup_patience => return Ok(()),
+        negotiated = negotiate_tls::<Statement>(socket, tls) => negotiated?,
+    };
+    let Some(mut socket) = negotiated else { return Ok(()) };
+    // What stood behind the request for TLS came in clear, from whoever was between.
+    if socket.is_secure() && !socket.read_buffer().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes in clear before TLS began"));
+    }
+    socket.session_extensions().insert(Origin { is_local });
+    loop {
+        let message = match socket.state() {
+            PgWireConnectionState::AwaitingStartup
+            | PgWireConnectionState::AuthenticationInProgress => {
+                let next = future::poll_fn(|context| {
+                    let polled = pin!(&mut socket).poll_next(context);
+                    let flooded = socket.read_buffer().len() > STARTUP_BYTES_MAX;
+                    if polled.is_pending() && flooded {
+                        return std::task::Poll::Ready(None);
+                    }
+                    polled
+                });
+                tokio::select! {
+                    () = &mut startup_patience => None,
+                    next = next => next,
+                }
+            }
+            _ => match door.idle_timeout {
+                Some(patience) => match tokio::time::timeout(patience, socket.next()).await {
+                    Ok(next) => next,
+                    Err(_) => {
+                        let error = turned_away(
+                            "57P05",
+                            "terminating connection due to idle-session timeout".into(),
+                            "Connect again; the server was started with --idle-timeout.".into(),
+                        );
+                        door.note(&error);
+                        return process_error(&mut socket, error, false).await;
+                    }
+                },
+                None => socket.next().await,
+            },
+        };
+        let Some(Ok(message)) = message else { return Ok(()) };
+        if matches!(message, PgWireFrontendMessage::Terminate(_)) {
+            return Ok(());
+        }
+        let waits_for_sync = match socket.state() {
+            PgWireConnectionState::CopyInProgress(extended) => extended,
+            _ => message.is_extended_query(),
+        };
+        let handlers = || Arc::clone(door);
+        let processed = process_message(
+            message,
+            &mut socket,
+            handlers(),
+            handlers(),
+            handlers(),
+            handlers(),
+            handlers(),
+        );
+        if let Err(error) = Box::pin(processed).await {
+            door.note(&error);
+            process_error(&mut socket, error, waits_for_sync).await?;
+        }
+    }
+}
+
+/// Whether both ends are on this machine.
+fn is_local(socket: &TcpStream) -> io::Result<bool> {
+    let (peer, own) = (socket.peer_addr()?.ip(), socket.local_addr()?.ip());
+    Ok(peer.to_canonical().is_loopback() || peer == own)
+}
+
+/// Returns when the other end has closed. The wire reads nothing while a statement runs, so that
+/// it would not notice; PostgreSQL calls this `client_connection_check_interval`.
+async fn vanished(socket: &TcpStream) -> io::Result<()> {
+    loop {
+        tokio::time::sleep(CLIENT_CHECK_PERIOD).await;
+        if socket.ready(Interest::READABLE).await?.is_read_closed() {
+            return Ok(());
+        }
+    }
+}
