@@ -97,7 +97,9 @@ impl CopyIn {
         let database = self.target.database.clone();
         let schema = Arc::clone(self.target.snapshot.schema());
         session
-            .change_world(move |world, _| world.commit_under(&schema, &database, commit).map(|_| ()))
+            .change_world(move |world, _| {
+                world.commit_under(&schema, &database, commit).map(|_| ())
+            })
             .await
     }
 

@@ -46,7 +46,7 @@ pub use datafusion::common::ParamValues;
 pub use datafusion::execution::SendableRecordBatchStream;
 pub use engine::{Engine, EngineOptions, ImportReport, ImportedFile, Importer, Listing};
 pub use error::QueryError;
-pub use session::{Notice, Outcome, Prepared, Request, Session};
+pub use session::{Given, Notice, Outcome, Prepared, Request, Session};
 pub use users::{Secret, Token, User, UserChange, UserSettings, Users};
 pub(crate) use view::View;
 pub use who::{Role, Who};

@@ -1,5 +1,7 @@
 //! A session: one connection inside one database, carrying out statements.
 
+mod bind;
+mod bounded;
 mod export;
 mod yielding;
 
@@ -30,6 +32,8 @@ use crate::statement::copy::Copy;
 use crate::statement::{self, Parsed, Statement};
 use crate::users::UserChange;
 use crate::{Engine, QueryError, Role, Who, functions, graph, memory, pg};
+
+pub use bind::Given;
 
 /// What a statement came to.
 pub enum Outcome {
@@ -132,6 +136,7 @@ impl Session {
         context.register_catalog(database, placeholder);
         pg::install(&context, &engine, database)?;
         functions::register(&context);
+        bounded::install(&context);
         let own_timeout = (engine.options().users.as_ref())
             .filter(|_| who.listed)
             .and_then(|users| users.all().into_iter().find(|user| user.name == who.name))
@@ -448,8 +453,7 @@ impl Session {
     fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
         let who = Arc::new(who.clone());
         let asker = Asker { accounting: self.settings().accounting(), who: Arc::clone(&who) };
-        let databases =
-            Arc::new(Databases::new(self.engine.clone(), asker));
+        let databases = Arc::new(Databases::new(self.engine.clone(), asker));
         let config =
             self.base.config().clone().with_extension(Arc::clone(&databases)).with_extension(who);
         let memory = self.engine.options().query_memory_bytes_max;

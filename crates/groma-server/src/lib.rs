@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! files --import--> World (journal in the data folder) <--Engine--> wire --> psql, drivers, groma
+//!                                                              \--> http --> programs
 //! ```
 //!
 //! One process at a time holds a data folder ([`Store::open`]); it may serve it ([`Server`]), and
@@ -11,6 +12,7 @@ mod audit;
 mod beacon;
 mod clock;
 mod guard;
+mod http;
 mod import;
 mod journal;
 mod metrics;
@@ -24,6 +26,7 @@ mod work;
 pub use audit::AUDIT_FILE_BYTES_MAX;
 pub use beacon::{Beacon, Running};
 pub use guard::LOGIN_DELAY_MAX;
+pub use http::HTTP_BODY_BYTES_MAX;
 pub use import::{FolderImporter, Listener, Progress};
 pub use journal::RedbJournal;
 pub use serve::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, ServeError, Server};

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
+use crate::http;
 use crate::tls::Tls;
 use crate::users::{Verifier, random};
 use crate::wire::{Door, attend};
@@ -30,6 +31,8 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 pub struct ServeConfig {
     /// Where; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Where the HTTP door listens. `None`: there is none.
+    pub http: Option<SocketAddr>,
     /// How many clients may have a session at the same time.
     pub connections_max: usize,
     /// Certificate and key. `None`: no TLS, and no other machine may come in.
@@ -42,6 +45,7 @@ impl Default for ServeConfig {
     fn default() -> Self {
         ServeConfig {
             listen: DEFAULT_ADDRESS,
+            http: None,
             connections_max: CONNECTIONS_MAX.into(),
             tls: None,
             idle_timeout: None,
@@ -99,6 +103,7 @@ pub struct Server {
     store: Store,
     listener: TcpListener,
     address: SocketAddr,
+    http: Option<(TcpListener, SocketAddr)>,
     door: Arc<Door>,
     engine_threads: Runtime,
     sockets: Arc<Semaphore>,
@@ -110,10 +115,14 @@ impl Server {
     pub async fn bind(store: Store, config: &ServeConfig) -> Result<Server, ServeError> {
         let tls = config.tls.as_ref().map(Tls::load).transpose()?;
         let users = Arc::clone(store.users());
-        refuse_open_doors(config.listen, users.is_empty(), tls.is_some())?;
-        let listen_failed = |source| ServeError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen_failed)?;
-        let address = listener.local_addr().map_err(listen_failed)?;
+        for address in [Some(config.listen), config.http].into_iter().flatten() {
+            refuse_open_doors(address, users.is_empty(), tls.is_some())?;
+        }
+        let (listener, address) = listen(config.listen).await?;
+        let http = match config.http {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let engine_threads =
             Builder::new_multi_thread().thread_name("groma-engine").enable_all().build()?;
         let secret: String = random::<24>().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -136,6 +145,7 @@ impl Server {
             store,
             listener,
             address,
+            http,
             door: Arc::new(door),
             engine_threads,
             sockets: Arc::new(Semaphore::new(config.connections_max + SOCKETS_WITHOUT_SESSION_MAX)),
@@ -146,6 +156,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the HTTP door listens. `None`: there is none.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(|(_, address)| *address)
     }
 
     /// Whether there are users, so that whoever comes in is asked for a password.
@@ -160,7 +175,12 @@ impl Server {
 
     /// Serves until `stop` is ready. Then statements that run are broken off and clients leave;
     /// a commit that has begun is waited for, some seconds at most.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let (http_stop, http_stopped) = oneshot::channel::<()>();
+        let http = self.http.take().map(|(listener, _)| {
+            let (door, sockets) = (Arc::clone(&self.door), Arc::clone(&self.sockets));
+            tokio::spawn(http::serve(listener, door, sockets, async { drop(http_stopped.await) }))
+        });
         let mut clients = JoinSet::new();
         tokio::pin!(stop);
         loop {
@@ -178,6 +198,12 @@ impl Server {
             }
         }
         clients.shutdown().await;
+        drop(http_stop);
+        if let Some(mut http) = http
+            && tokio::time::timeout(SHUTDOWN_PATIENCE, &mut http).await.is_err()
+        {
+            http.abort();
+        }
         let Server { engine_threads, .. } = self;
         // A runtime may not be dropped where async code runs.
         let ended = tokio::task::spawn_blocking(move || {
@@ -201,6 +227,13 @@ impl Server {
             }
         });
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// Closed by default: where other machines can come, they are asked who they are, and in TLS.

@@ -66,7 +66,8 @@ impl<'a> Declaration<'a> {
     pub(super) fn commit(&self, changes: Vec<Change>) -> Result<Version> {
         let commit = Commit::new(Arc::clone(&self.source), self.now, changes);
         let database = self.call.database();
-        let committed = self.call.engine_to_change(crate::Role::Operator)?.world().commit(database, commit);
+        let committed =
+            self.call.engine_to_change(crate::Role::Operator)?.world().commit(database, commit);
         Ok(committed.map_err(QueryError::from)?)
     }
 }

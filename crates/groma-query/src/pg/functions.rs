@@ -21,9 +21,9 @@ use super::relations::{
 };
 use super::{OWNER, static_tables};
 use crate::Engine;
+use crate::catalog::Asker;
 use crate::functions::Function;
 use crate::kind_table::ID;
-use crate::catalog::Asker;
 use crate::settings::fixed_setting;
 
 /// One function: its arguments arrive as texts, its answer leaves as one.

@@ -25,7 +25,6 @@ use super::Door;
 use super::attend::Origin;
 use super::connection::Connection;
 use super::error::{to_wire_fatal, turned_away};
-use super::simple::tell;
 use crate::users::{Check, Exchange, OWNER, Unproven};
 
 /// The database of a client that names none.
@@ -202,15 +201,13 @@ impl Door {
         let registered = self.registry.register(pid, &secret.to_bytes(), connection);
         client.session_extensions().insert(registered);
 
-        let connection = Connection::of(client)?;
-        tell(client, &connection).await?;
         let mut parameters = DefaultServerParameterProvider::default();
         parameters.server_version = SERVER_VERSION.to_owned();
         parameters.is_superuser = is_admin;
         finish_authentication(client, &parameters).await
     }
 
-    /// In the database that was named. Clients that name none send the user's name, and `psql -l`
+    /// In the database that was named; a notice is told with the first statement. Clients that name none send the user's name, and `psql -l`
     /// goes to `postgres`: where there is no such database, they are led to `live`.
     fn session<C: ClientInfo>(&self, client: &C, who: Who) -> Result<Session, QueryError> {
         let database = named(client, METADATA_DATABASE).unwrap_or(DEFAULT_DATABASE);

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use groma_server::{Running, Store, StoreOptions};
+use groma_server::{Running, ServeConfig, Store, StoreOptions};
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 use crate::served::Served;
 
 /// Hours of work that gives one row.
-const LONG: &str = "SELECT sum(a.value * b.value) FROM generate_series(1, 3000000) a \
+pub(crate) const LONG: &str = "SELECT sum(a.value * b.value) FROM generate_series(1, 3000000) a \
     CROSS JOIN generate_series(1, 3000000) b";
 /// Far less than the statement would take, far more than ending it does.
 const SOON: Duration = Duration::from_secs(20);
@@ -70,4 +70,54 @@ fn a_file_left_by_a_dead_server_is_passed_over() {
     assert_eq!(Running::find(folder.path()), None);
     std::fs::write(folder.path().join("server.json"), "half a f").unwrap();
     assert_eq!(Running::find(folder.path()), None);
+}
+
+#[test]
+fn a_query_that_would_eat_the_memory_ends_and_the_server_does_not() {
+    let options = StoreOptions {
+        memory_bytes_max: Some(96 << 20),
+        query_memory_bytes_max: Some(32 << 20),
+        ..StoreOptions::default()
+    };
+    let served = Served::with(ServeConfig::default(), options, |_| ());
+    served.run(async |served| {
+        let client = served.client("live").await;
+        let other = served.client("live").await;
+        for sql in [
+            // A list of all values, a text of all values, a join's side, one row alone.
+            "SELECT length(string_agg(value::text, ',')) FROM generate_series(1, 20000000)",
+            "SELECT array_agg(value) FROM generate_series(1, 20000000)",
+            "SELECT count(*) FROM generate_series(1, 9000000) a JOIN generate_series(1, 9000000) b USING (value)",
+        ] {
+            let error = client.simple_query(sql).await.map(drop).unwrap_err();
+            assert_eq!(error.code(), Some(&SqlState::OUT_OF_MEMORY), "{sql}: {error:?}");
+            let told = error.as_db_error().unwrap();
+            assert!(told.message().contains("32.0 MB"), "{}", told.message());
+            assert!(told.hint().unwrap().contains("--query-memory"), "{:?}", told.hint());
+            assert_eq!(other.query("SELECT 1", &[]).await.unwrap().len(), 1);
+        }
+        for sql in [
+            "SELECT length(repeat('x', 2000000000))",
+            "SELECT length(lpad('x', 2000000000))",
+            "SELECT array_length(range(0, 1000000000))",
+            "SELECT max(length(repeat(value::text, 1000000))) FROM generate_series(1, 100000)",
+        ] {
+            let error = client.simple_query(sql).await.map(drop).unwrap_err();
+            assert_eq!(error.code(), Some(&SqlState::OUT_OF_MEMORY), "{sql}: {error:?}");
+        }
+        let fine = "SELECT repeat('x', 1000), lpad('x', 1000), range(0, 1000), repeat('x', -1)";
+        client.simple_query(fine).await.map(drop).unwrap();
+        assert_eq!(client.query("SELECT 1", &[]).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_client_that_says_nothing_is_sent_away_if_the_server_was_told_so() {
+    let idle_timeout = Some(Duration::from_millis(300));
+    let served = Served::empty(ServeConfig { idle_timeout, ..ServeConfig::default() });
+    served.run(async |served| {
+        let client = served.client("live").await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(client.is_closed());
+    });
 }

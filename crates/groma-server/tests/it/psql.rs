@@ -93,3 +93,40 @@ fn rollback_after_a_write_warns_that_nothing_is_taken_back() {
     let Some(text) = psql(&served, "live", &[script]) else { return };
     assert!(text.contains("WARNING:  ROLLBACK takes nothing back"), "{text}");
 }
+
+#[test]
+fn copy_goes_both_ways_through_files() {
+    let served = Served::world();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("farms.csv");
+    let shown = file.display();
+    let out = format!(
+        "\\copy (SELECT id || ' too', balancing FROM service.farm) TO '{shown}' CSV HEADER"
+    );
+    let Some(text) = psql(&served, "live", &[&out]) else { return };
+    assert_eq!(text, "COPY 2\n");
+    let back =
+        format!("\\copy service.farm (id, balancing) FROM '{shown}' WITH (FORMAT csv, HEADER)");
+    assert_eq!(psql(&served, "live", &[&back]).unwrap(), "COPY 2\n");
+    let count = psql(&served, "live", &["SELECT count(*) FROM service.farm"]).unwrap();
+    assert_eq!(count, "4\n");
+    let again = psql(&served, "live", &[&back, "SELECT 1"]).unwrap();
+    assert!(again.contains("is there already") && again.contains("line 2"), "{again}");
+}
+
+#[test]
+fn without_a_database_psql_is_led_to_live() {
+    let served = Served::world();
+    let Some(text) = psql(&served, "tester", &["SELECT current_database()"]) else { return };
+    assert!(text.contains("live\n") && text.contains("NOTICE:  there is no database"), "{text}");
+    let list = psql(&served, "postgres", &["\\l"]).unwrap();
+    assert!(list.lines().any(|line| line.starts_with("live|")), "{list}");
+}
+
+#[test]
+fn the_statements_of_a_request_are_answered_one_by_one() {
+    let served = Served::world();
+    let Some(text) = psql(&served, "live", &["SELECT 1; SELECT nothing; SELECT 2"]) else { return };
+    assert!(text.starts_with("1\nERROR:") || text.contains("1\n"), "{text}");
+    assert!(!text.contains("2\n"), "{text}");
+}

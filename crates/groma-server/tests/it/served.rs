@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
 /// A few facts: enough to join, to fork and to compare.
-const WORLD: &str = "
+pub(crate) const WORLD: &str = "
     INSERT INTO service.farm (id, balancing) VALUES ('orders', 'round_robin'), ('bills', 'round_robin');
     INSERT INTO service.instance (id, farm) VALUES ('orders-1', 'orders'), ('orders-2', 'orders'),
         ('bills-1', 'bills');
@@ -20,6 +20,7 @@ const WORLD: &str = "
 pub(crate) struct Served {
     runtime: Runtime,
     pub(crate) address: SocketAddr,
+    pub(crate) http: Option<SocketAddr>,
     folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     ended: Option<JoinHandle<()>>,
@@ -27,15 +28,25 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn empty(config: ServeConfig) -> Served {
+        Served::with(config, StoreOptions::default(), |_| ())
+    }
+
+    /// `prepare` gets the data folder before anything is opened in it.
+    pub(crate) fn with(
+        config: ServeConfig,
+        options: StoreOptions,
+        prepare: impl FnOnce(&Path),
+    ) -> Served {
         let folder = TempDir::new().unwrap();
-        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        prepare(folder.path());
+        let store = Store::open(folder.path(), options).unwrap();
         let runtime = Runtime::new().unwrap();
         let config = ServeConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
         let server = runtime.block_on(Server::bind(store, &config)).unwrap();
-        let address = server.address();
+        let (address, http) = (server.address(), server.http_address());
         let (stop, stopped) = oneshot::channel();
         let ended = runtime.spawn(async move { server.run(async { drop(stopped.await) }).await });
-        Served { runtime, address, folder, stop: Some(stop), ended: Some(ended) }
+        Served { runtime, address, http, folder, stop: Some(stop), ended: Some(ended) }
     }
 
     /// With the small world in `live`.
@@ -55,6 +66,20 @@ impl Served {
 
     pub(crate) async fn client(&self, database: &str) -> Client {
         self.connect(database).await.unwrap()
+    }
+
+    /// As a user with a password.
+    pub(crate) async fn connect_as(
+        &self,
+        user: &str,
+        password: &str,
+    ) -> Result<Client, tokio_postgres::Error> {
+        let port = self.address.port();
+        let config =
+            format!("host=127.0.0.1 port={port} user={user} password={password} dbname=live");
+        let (client, connection) = tokio_postgres::connect(&config, NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
     }
 
     pub(crate) async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {

@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// Where to listen; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_ADDRESS)]
     pub(super) listen: SocketAddr,
+    /// Where to listen for HTTP, such as 127.0.0.1:5480. Default: nowhere
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<SocketAddr>,
     /// How many clients may be connected at the same time
     #[arg(long, value_name = "CLIENTS", default_value_t = CONNECTIONS_MAX,
           value_parser = clap::value_parser!(u16).range(1..))]
@@ -75,6 +78,7 @@ impl Args {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         ServeConfig {
             listen: self.listen,
+            http: self.http,
             connections_max: self.connections.into(),
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             idle_timeout: self.idle_timeout,
@@ -110,6 +114,10 @@ pub(super) fn serve(store: Store, args: &Args) -> Result<Answered> {
             address.ip().to_string()
         };
         say(&format!("listening at {address}; try: psql -h {host} -p {} -d live", address.port()))?;
+        if let Some(http) = server.http_address() {
+            let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+            say(&format!("listening at {scheme}://{http}; try: curl {scheme}://{http}/openapi.json"))?;
+        }
         server
             .run(async move {
                 tokio::select! {
