@@ -1,12 +1,13 @@
 //! What there is to read: files and who reads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use groma_model::Problem;
 
+use crate::live::{MANIFEST, Recording};
 use crate::{FIRST_BYTES_MAX, Importer, Input, Takes, importers};
 
 /// Deepest folder that is walked below the one asked for.
@@ -47,21 +48,27 @@ pub fn discover(path: &Path) -> Result<Discovered, DiscoverError> {
         File::open(path).map_err(failed)?;
         files.push(path.to_owned());
     }
+    take_recordings(&mut files, &mut discovered);
     let mut folders: BTreeMap<(PathBuf, &str), usize> = BTreeMap::new();
-    for file in files {
-        match importer_of(&file) {
-            Ok(Some(importer)) if importer.takes == Takes::Folder => {
+    let found: Vec<_> = files.iter().map(|file| importer_of(file)).collect();
+    let named = named_by_others(&files, &found);
+    for (file, importer) in files.into_iter().zip(found) {
+        if named.contains(&file) {
+            continue;
+        }
+        match importer {
+            Ok(Some(importer)) if matches!(importer.takes, Takes::Folder) => {
                 let folder = file.parent().map(Path::to_owned).unwrap_or_default();
                 let index = *folders.entry((folder.clone(), importer.name)).or_insert_with(|| {
                     let source = source_name(importer, &folder);
-                    discovered.inputs.push(Input { importer, source, paths: Vec::new() });
+                    discovered.inputs.push(Input::of_files(importer, source, Vec::new()));
                     discovered.inputs.len() - 1
                 });
                 discovered.inputs[index].paths.push(file);
             }
             Ok(Some(importer)) => {
                 let source = source_name(importer, &file);
-                discovered.inputs.push(Input { importer, source, paths: vec![file] });
+                discovered.inputs.push(Input::of_files(importer, source, vec![file]));
             }
             Ok(None) => discovered.problems.push(Problem::new(
                 file.display().to_string(),
@@ -72,6 +79,37 @@ pub fn discover(path: &Path) -> Result<Discovered, DiscoverError> {
         }
     }
     Ok(discovered)
+}
+
+/// Folders that hold a recording are one input each, whatever else lies in them.
+fn take_recordings(files: &mut Vec<PathBuf>, discovered: &mut Discovered) {
+    let manifests: Vec<PathBuf> = files
+        .iter()
+        .filter(|file| file.file_name().is_some_and(|n| n == MANIFEST))
+        .cloned()
+        .collect();
+    for manifest in manifests {
+        let folder = manifest.parent().unwrap_or(Path::new(""));
+        files.retain(|file| file.parent() != Some(folder));
+        match Recording::read(folder) {
+            Ok(recording) => discovered.inputs.push(recording.into_input()),
+            Err(problem) => discovered.problems.push(problem),
+        }
+    }
+}
+
+/// Files that another file names, such as the tables of a mapping.
+fn named_by_others(
+    files: &[PathBuf],
+    found: &[io::Result<Option<&'static Importer>>],
+) -> BTreeSet<PathBuf> {
+    let mut named = BTreeSet::new();
+    for (file, importer) in files.iter().zip(found) {
+        if let Ok(Some(Importer { takes: Takes::FileWithOthers(others), .. })) = importer {
+            named.extend(others(file));
+        }
+    }
+    named
 }
 
 fn importer_of(file: &Path) -> io::Result<Option<&'static Importer>> {

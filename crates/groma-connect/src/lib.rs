@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! a file or a folder --discover--> inputs, each with the importer that knows its form
+//! a name of a live source --open, fetch--> the same (see [`live`])
 //! input --decode--> Heard (facts, messages, problems), a batch at a time
 //! ```
 //!
@@ -11,27 +12,50 @@
 //! that make sense only as a whole.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use groma_model::{Decoded, Observation, Problem, Timestamp};
 use groma_trace::MessageRecord;
 
 pub mod lines;
+pub mod live;
 pub mod traces;
 pub mod whole;
 
+mod ansible;
+mod batfish;
+mod cables;
 mod cabling_csv;
 mod csv_lines;
 mod discover;
+mod etc_hosts;
+mod graphviz;
 mod interface_name;
 mod kind_csv;
+mod machine;
+mod mapping;
+mod netbox;
+mod snmp;
 mod suzieq;
 
 pub use discover::{DiscoverError, Discovered, discover};
 pub use kind_csv::{KindRow, Said, write_kind_csv};
+use live::Recording;
 
 /// Importers of what the data center consists of, in the order in which they are asked.
-pub static TOPOLOGY: &[&Importer] =
-    &[&kind_csv::IMPORTER, &cabling_csv::IMPORTER, &suzieq::IMPORTER];
+pub static TOPOLOGY: &[&Importer] = &[
+    &kind_csv::IMPORTER,
+    &cabling_csv::IMPORTER,
+    &suzieq::IMPORTER,
+    &machine::IMPORTER,
+    &mapping::IMPORTER,
+    &netbox::IMPORTER,
+    &snmp::IMPORTER,
+    &batfish::IMPORTER,
+    &graphviz::IMPORTER,
+    &ansible::IMPORTER,
+    &etc_hosts::IMPORTER,
+];
 
 /// Importers of messages and spans, in the order in which they are asked, after [`TOPOLOGY`].
 pub static TRACES: &[&Importer] = &[
@@ -64,12 +88,14 @@ pub struct Importer {
 }
 
 /// Which files make one input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Takes {
     /// Each file for itself.
     File,
     /// All files of this form in one folder together, since they only make sense together.
     Folder,
+    /// A file that names others, which are then not looked at for themselves. Gives those that it names.
+    FileWithOthers(fn(&Path) -> Vec<PathBuf>),
 }
 
 /// How many bytes of a file an importer sees to recognise it.
@@ -84,12 +110,44 @@ pub struct Input {
     pub source: String,
     /// Its files, sorted; one for [`Takes::File`].
     pub paths: Vec<PathBuf>,
+    /// What a live source answered; then there are no paths.
+    pub recording: Option<Arc<Recording>>,
 }
 
 impl Input {
+    /// Of files.
+    pub fn of_files(importer: &'static Importer, source: String, paths: Vec<PathBuf>) -> Input {
+        Input { importer, source, paths, recording: None }
+    }
+
     /// Reads it, calling `sink` with each batch. Cost: once over the files.
+    /// The time is not used for a recording, which has its own.
     pub fn decode(&self, observed_at: Timestamp, sink: &mut dyn FnMut(Heard)) {
-        (self.importer.decode)(self, observed_at, sink);
+        let mut at = observed_at;
+        if let Some(recording) = &self.recording {
+            at = recording.at;
+            sink(Heard { problems: recording.lacks().to_vec(), ..Heard::default() });
+        }
+        (self.importer.decode)(self, at, sink);
+    }
+
+    /// Its files or recorded answers as wholes, as (place for problems, file name, bytes), one after the other.
+    /// Those that cannot be read are problems.
+    pub(crate) fn each_whole(&self, mut take: impl FnMut(&str, &str, &[u8])) -> Vec<Problem> {
+        if let Some(recording) = &self.recording {
+            for part in recording.parts() {
+                take(&format!("{}/{}", recording.source, part.name), &part.name, &part.bytes);
+            }
+        }
+        let mut problems = Vec::new();
+        for path in &self.paths {
+            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            match whole::read(path) {
+                Ok(bytes) => take(&path.display().to_string(), &name, &bytes),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        problems
     }
 }
 

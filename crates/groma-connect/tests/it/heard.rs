@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use groma_connect::{Heard, discover};
+use groma_connect::{Heard, Input, discover};
 use groma_model::{Observation, Problem, Schema, Timestamp, Value};
 
 /// An entity's attributes as people see them.
@@ -19,21 +19,30 @@ pub(crate) struct World {
 
 /// Reads a file or folder. Panics if an importer says something that does not fit the schema.
 pub(crate) fn hear(path: &Path) -> World {
-    let schema = Schema::builtin();
     let found = discover(path).unwrap();
     let mut world = World { problems: found.problems, ..World::default() };
-    for input in &found.inputs {
-        input.decode(Timestamp(7), &mut |heard: Heard| {
-            world.problems.extend(heard.problems);
-            for observation in heard.observations {
-                world.take(&schema, observation);
-            }
-        });
-    }
+    found.inputs.iter().for_each(|input| world.hear(input));
+    world
+}
+
+/// Reads what a live source answered.
+pub(crate) fn hear_input(input: &Input) -> World {
+    let mut world = World::default();
+    world.hear(input);
     world
 }
 
 impl World {
+    fn hear(&mut self, input: &Input) {
+        let schema = Schema::builtin();
+        input.decode(Timestamp(7), &mut |heard: Heard| {
+            self.problems.extend(heard.problems);
+            for observation in heard.observations {
+                self.take(&schema, observation);
+            }
+        });
+    }
+
     fn take(&mut self, schema: &Schema, observation: Observation) {
         let kind = schema.find(&observation.kind).unwrap();
         let key = (observation.kind.to_string(), observation.key.clone());

@@ -4,7 +4,12 @@
 
 mod bad_input;
 mod heard;
+mod machine;
+mod mapping;
+mod netbox;
 mod paths;
+mod small;
+mod snmp;
 mod suzieq;
 mod tables;
 mod traces;

@@ -89,7 +89,7 @@ fn decode(importer: &str, bytes: &[u8]) -> Heard {
     let importer = groma_connect::importers().find(|it| it.name == importer).unwrap();
     let paths = vec![file.path().to_owned()];
     let mut heard = Heard::default();
-    groma_connect::Input { importer, source: "test".into(), paths }.decode(
+    groma_connect::Input::of_files(importer, "test".into(), paths).decode(
         Timestamp(7),
         &mut |part| {
             heard.messages.extend(part.messages);

@@ -1,0 +1,110 @@
+//! Small forms: Batfish, Graphviz, Ansible, hosts.
+
+use crate::heard::{World, folder, hear};
+
+fn read(name: &str, text: &str) -> World {
+    hear(folder(&[(name, text.as_bytes())]).path())
+}
+
+#[test]
+fn edges_of_batfish_are_cables() {
+    let world = read(
+        "layer1_topology.json",
+        r#"{"edges": [
+            {"node1": {"hostname": "a", "interfaceName": "e1"}, "node2": {"hostname": "b", "interfaceName": "e2"}},
+            {"node1": {"hostname": "b", "interfaceName": "e2"}, "node2": {"hostname": "a", "interfaceName": "e1"}},
+            {"node1": {"hostname": "a"}}]}"#,
+    );
+    assert_eq!(world.count("physical.link"), 1);
+    assert_eq!(world.get("physical.link", "a:e1--b:e2", "evidence"), "cabling");
+    assert!(world.has_problem(&["edge 3", "interfaceName"]));
+}
+
+#[test]
+fn graphs_of_cables_are_read() {
+    let world = read(
+        "topology.dot",
+        "graph vx {\n  graph [hostidtype=\"hostname\"]\n  \"leaf-1\" [function=\"leaf\" os=\"x\"]; /* a\nb */\n\
+         \"spine1\" [function=spine]\n\"leaf-1\":\"swp51\" -- \"spine1\":\"swp1\" [left_mac=\"aa\"]\n\
+         leaf-1:swp1--server1:eth1 // no space\n\"leaf-1:swp2\" -- \"server2:eth1\"\n a -- b\n}\n",
+    );
+    let links: Vec<_> = world.all("physical.link").map(|(key, _)| key).collect();
+    assert_eq!(
+        links,
+        ["leaf-1:swp1--server1:eth1", "leaf-1:swp2--server2:eth1", "leaf-1:swp51--spine1:swp1"]
+    );
+    assert_eq!(world.get("physical.device", "leaf-1", "role"), "access");
+    assert_eq!(world.get("physical.device", "spine1", "role"), "distribution");
+    assert!(
+        world.has_problem(&["topology.dot:9", "a -- b", "names no port"]),
+        "{:?}",
+        world.problems
+    );
+    assert_eq!(world.problems.len(), 1);
+}
+
+#[test]
+fn hosts_have_addresses() {
+    let world = read(
+        "hosts",
+        "127.0.0.1 localhost\n# comment\n::1 ip6-localhost\n2001:db8::5 web1.example.org web1\n\
+         10.0.0.5 web1.example.org\n10.0.0.6\tdb1 # the one\nnonsense here\n10.0.0.7\n",
+    );
+    assert_eq!(world.get("compute.host", "web1", "address"), "10.0.0.5");
+    assert_eq!(world.get("compute.host", "web1", "fqdn"), "web1.example.org");
+    assert_eq!(world.get("compute.host", "db1", "address"), "10.0.0.6");
+    assert_eq!(world.count("compute.host"), 2);
+    assert!(world.has_problem(&["hosts:7", "does not begin with an address"]));
+    assert!(world.has_problem(&["hosts:8", "has no name"]));
+}
+
+/// Each form says the same.
+fn check(world: &World) {
+    assert_eq!(world.reasons(), Vec::<&str>::new());
+    let hosts: Vec<_> = world.all("compute.host").map(|(key, _)| key).collect();
+    assert_eq!(hosts, ["db-a", "db-b", "web01", "web02"]);
+    assert_eq!(world.get("compute.host", "web01", "fqdn"), "web01.example.org");
+    assert_eq!(world.get("compute.host", "db-a", "address"), "10.0.0.9");
+    assert_eq!(world.get("physical.device", "leaf1", "os"), "eos");
+    assert_eq!(world.get("compute.group", "web", "members"), "host/web01,host/web02");
+    assert_eq!(world.get("compute.group", "prod", "groups"), "db,web");
+    for seen in &world.observations {
+        assert!(!format!("{seen:?}").contains("hunter2"), "{seen:?}");
+    }
+}
+
+#[test]
+fn inventories_of_all_forms_are_the_same() {
+    check(&read(
+        "inventory.ini",
+        "[web]\nweb[01:02].example.org ansible_password=hunter2\n[db]\ndb-[a:b] ansible_host=10.0.0.9\n\
+         [switches]\nleaf1 ansible_network_os=eos ansible_host=leaf1.oob\n[prod:children]\nweb\ndb\n[prod:vars]\nx=hunter2\n",
+    ));
+    check(&read(
+        "inventory.yml",
+        "all:\n  children:\n    prod:\n      children:\n        web:\n          hosts:\n            web[01:02].example.org: {ansible_password: hunter2}\n\
+        \x20       db:\n          hosts:\n            db-[a:b]:\n              ansible_host: 10.0.0.9\n\
+        \x20   switches:\n      hosts:\n        leaf1: {ansible_network_os: eos}\n",
+    ));
+    check(&read(
+        "list.json",
+        r#"{"_meta": {"hostvars": {"db-a": {"ansible_host": "10.0.0.9"}, "db-b": {}, "leaf1": {"ansible_network_os": "eos"},
+            "web01.example.org": {"ansible_password": "hunter2"}, "web02.example.org": {}}},
+            "all": {"children": ["ungrouped", "prod", "switches"]}, "prod": {"children": ["web", "db"]},
+            "web": {"hosts": ["web01.example.org", "web02.example.org"]}, "db": {"hosts": ["db-a", "db-b"]},
+            "switches": {"hosts": ["leaf1"]}}"#,
+    ));
+}
+
+#[test]
+fn a_pattern_cannot_eat_the_memory() {
+    let world =
+        read("inventory.ini", "[all:children]\nx\n[x]\nh[1:999999999]\nh[1:300][1:300]\nh[1\n");
+    assert!(
+        world.has_problem(&["inventory.ini:4", "stands for more than 65536 machines"]),
+        "{:?}",
+        world.problems
+    );
+    assert!(world.has_problem(&["inventory.ini:5", "stands for more than"]));
+    assert!(world.has_problem(&["inventory.ini:6", "no partner"]));
+}
