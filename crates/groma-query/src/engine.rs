@@ -38,14 +38,16 @@ pub struct EngineOptions {
 
 /// Reads files of any form it knows into the world; called on a thread that may block.
 pub trait Importer: Send + Sync {
-    /// Imports a file or folder into `live`. What is reported is durable. `source` is the name that
-    /// the facts carry; `None`: made from the importer and the file.
+    /// Imports a file, a folder or what a live source answers into `live`. What is reported is
+    /// durable. `source` is the name that the facts carry; `None`: made from the importer and the
+    /// file. What a live source answered is also written to the folder `record`.
     fn import(
         &self,
         world: &Arc<Mutex<World>>,
         path: &Path,
         source: Option<&str>,
         listing: Listing,
+        record: Option<&Path>,
     ) -> Result<ImportReport, QueryError>;
 }
 

@@ -9,6 +9,7 @@
 //! of the same one, a problem that is known is not noted again, a segment is named after the bytes of
 //! its input, and records are counted once by their message id.
 
+mod asking;
 mod messages;
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use groma_connect::{Heard, Input, discover};
+use groma_connect::{Heard, Input, discover, live};
 use groma_model::{EntityRef, Observation, Problem, Schema, Source, Timestamp};
 use groma_query::{ImportReport, ImportedFile, Importer, Listing, QueryError};
 use groma_store::{
@@ -73,9 +74,18 @@ impl Importer for FolderImporter {
         path: &Path,
         source: Option<&str>,
         listing: Listing,
+        record: Option<&Path>,
     ) -> Result<ImportReport, QueryError> {
         let since = now();
-        let discovered = match discover(path) {
+        let name = path.to_str().filter(|name| live::is_name(name));
+        // A live source is asked for all that it knows.
+        let listing = if name.is_some() { Listing::Complete } else { listing };
+        let found = match name {
+            Some(name) => Ok(asking::ask(world, name, source, record)?),
+            None if record.is_some() => return Err(asking::nothing_to_record(path)),
+            None => discover(path),
+        };
+        let discovered = match found {
             Ok(discovered) => discovered,
             Err(error) => {
                 let error = no_such_path(&error);
@@ -332,8 +342,11 @@ fn no_such_path(error: &groma_connect::DiscoverError) -> QueryError {
         .with_hint("The path is one of the machine on which the store is open; write it in full.")
 }
 
-/// The file, or the folder of an input that is several files.
+/// The file, the folder of an input that is several files, or the name of a live source.
 fn shown_path(input: &Input) -> &Path {
+    if let Some(recording) = &input.recording {
+        return Path::new(&recording.name);
+    }
     match input.paths.as_slice() {
         [one] => one,
         [first, ..] => first.parent().unwrap_or(first),
@@ -343,6 +356,9 @@ fn shown_path(input: &Input) -> &Path {
 
 /// When an input was made that does not say so itself: when its last file was written.
 fn observed_at(input: &Input) -> Timestamp {
+    if let Some(recording) = &input.recording {
+        return recording.at;
+    }
     let written = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     input.paths.iter().filter_map(written).max().map_or_else(now, timestamp)
 }

@@ -8,10 +8,10 @@ use crate::{Listing, QueryError, Role};
 
 pub(super) static FUNCTION: Function = Function {
     name: "import",
-    usage: "import(path [, source [, listing]])",
-    doc: "reads a file or folder of the server's machine into live; what is reported is durable. With listing 'complete' what each source said before and no longer says has ended.",
+    usage: "import(path [, source [, listing [, record]]])",
+    doc: "reads a file or folder of the server's machine, or a live source such as machine: or snmp://switch1, into live; what is reported is durable. With listing 'complete' what each source said before and no longer says has ended; that is always so of a live source. What a live source answered is also written to the folder record.",
     arguments_min: 1,
-    arguments_max: 3,
+    arguments_max: 4,
     columns: &[
         column("path", Type::Text, "The file."),
         column("importer", Type::Text, "Which importer knew its form; NULL: none."),
@@ -43,7 +43,13 @@ pub(super) static FUNCTION: Function = Function {
                 return Err(QueryError::new(QueryError::BAD_VALUE, reason).into());
             }
         };
-        let report = importer.import(engine.shared_world(), path, call.text(1), listing)?;
+        let report = importer.import(
+            engine.shared_world(),
+            path,
+            call.text(1),
+            listing,
+            call.text(3).map(Path::new),
+        )?;
         report.files.iter().try_for_each(|file| {
             sheet.push([
                 Cell::Text(&file.path),

@@ -106,7 +106,7 @@ fn explain(args: &Args) -> Result<Answered> {
 }
 
 fn bring_in(ask: &mut dyn Ask, input: &Path) -> Result<f64> {
-    let files = ask::rows(ask, "live", &import::statement(input, None, false)?)?;
+    let files = ask::rows(ask, "live", &import::statement(input, None, false, None)?)?;
     Ok(import::total(&files, "problems"))
 }
 

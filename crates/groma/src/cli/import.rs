@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use groma_connect::live;
 use groma_server::{Progress, StoreOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -11,15 +12,19 @@ use super::{Answered, Groma, remark, say};
 use crate::ask::{self, Refusal, Rows, literal};
 use crate::output::{self, Form};
 
-/// Read files or folders of any form that Groma knows into the database live
+/// Read files, folders or live sources into the database live
 ///
-/// Topology (captures, cabling lists, CSV per kind) becomes facts, traces become message records.
+/// A live source is asked once: machine: (the one on which the store is open),
+/// netbox+https://host, snmp://host. Its token or community comes from the environment or from the
+/// file that GROMA_CREDENTIALS names; see docs/sources.md. Topology (captures, cabling lists, CSV per kind) becomes facts, traces become message records.
 /// What is printed is on disk. Importing the same input again changes nothing. What cannot be read
 /// becomes a row of model.problems, and the exit code is 1.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "SQL: SELECT * FROM import('/path' [, 'source' [, 'complete']])")]
+#[command(
+    after_help = "SQL: SELECT * FROM import('/path' [, 'source' [, 'complete' [, 'record']]])"
+)]
 pub(super) struct Args {
-    /// Files or folders
+    /// Files, folders, or names of live sources
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Name that the facts carry. Default: made from the importer and the file
@@ -28,13 +33,19 @@ pub(super) struct Args {
     /// It is all that its sources know: what they said before and no longer say has ended
     #[arg(long)]
     complete: bool,
+    /// Folder to which what a live source answers is written as well; import it to hear it again
+    #[arg(long, value_name = "FOLDER")]
+    record: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     let statements = args
         .paths
         .iter()
-        .map(|path| statement(path, args.source.as_deref(), args.complete))
+        .map(|path| {
+            let record = args.record.as_deref();
+            statement(path, args.source.as_deref(), args.complete, record)
+        })
         .collect::<Result<Vec<_>>>()?;
     if groma.explain_sql {
         statements.iter().try_for_each(|sql| say(&format!("{sql};")))?;
@@ -56,23 +67,38 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     Ok(Answered::wrong_if(problems > 0.0))
 }
 
-/// The statement that imports a path; it is written in full, since a server may be elsewhere.
-pub(super) fn statement(path: &Path, source: Option<&str>, is_complete: bool) -> Result<String> {
-    let full = std::path::absolute(path)?;
-    let Some(full) = full.to_str() else {
-        let hint = Some("Rename it, or import the folder that holds it.".to_owned());
-        return Err(Refusal::new(format!("{} is not UTF-8", path.display()), hint).into());
+/// The statement that imports; paths are written in full, since a server may be elsewhere.
+pub(super) fn statement(
+    path: &Path,
+    source: Option<&str>,
+    is_complete: bool,
+    record: Option<&Path>,
+) -> Result<String> {
+    let what = match path.to_str().filter(|name| live::is_name(name)) {
+        Some(name) => name.to_owned(),
+        None => in_full(path)?,
     };
-    let mut arguments = literal(full);
-    match source.map(literal) {
-        Some(source) => arguments += &format!(", {source}"),
-        None if is_complete => arguments += ", NULL",
-        None => {}
+    let record = record.map(in_full).transpose()?;
+    let mut arguments = vec![
+        Some(literal(&what)),
+        source.map(literal),
+        is_complete.then(|| literal("complete")),
+        record.as_deref().map(literal),
+    ];
+    while arguments.last().is_some_and(Option::is_none) {
+        arguments.pop();
     }
-    if is_complete {
-        arguments += ", 'complete'";
-    }
-    Ok(format!("SELECT * FROM import({arguments})"))
+    let null = || "NULL".to_owned();
+    let arguments: Vec<_> = arguments.into_iter().map(|given| given.unwrap_or_else(null)).collect();
+    Ok(format!("SELECT * FROM import({})", arguments.join(", ")))
+}
+
+fn in_full(path: &Path) -> Result<String> {
+    let full = std::path::absolute(path)?;
+    full.to_str().map(str::to_owned).ok_or_else(|| {
+        let hint = Some("Rename it, or import the folder that holds it.".to_owned());
+        Refusal::new(format!("{} is not UTF-8", path.display()), hint).into()
+    })
 }
 
 /// A sum over the rows.
