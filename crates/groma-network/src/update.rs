@@ -55,8 +55,10 @@ impl Network {
 
     /// The changes, if all of them are about what works.
     fn states(&self, snapshot: &Snapshot, at: Timestamp) -> Option<Vec<State>> {
-        let schema = snapshot.schema();
-        if at != self.at || !Arc::ptr_eq(schema, self.snapshot.schema()) {
+        let (before, schema) = (self.snapshot.schema(), snapshot.schema());
+        // What a site adds is no part of a network.
+        let same_kinds = Arc::ptr_eq(before, schema) || schema.continues(before);
+        if at != self.at || !same_kinds {
             return None;
         }
         let (reader, inventory) = (Reader { snapshot, at }, &self.inventory);

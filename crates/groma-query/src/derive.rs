@@ -340,6 +340,7 @@ fn same_network(
     let mut kinds = before.kinds().iter().filter(|kind| kind.origin == Origin::BuiltIn);
     known_at == at
         && (Arc::ptr_eq(before, schema) || schema.continues(before))
+        && known.stale() == snapshot.stale()
         && kinds.all(|kind| {
             KINDS_ABOVE_NETWORK.contains(&&*kind.name) || known.shares(snapshot, kind.id)
         })
