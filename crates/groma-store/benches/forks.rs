@@ -66,9 +66,9 @@ fn measure(world: &mut World, ports: usize, changes: usize, at: i64) -> [f64; 6]
     assert!(differing >= chosen.len());
     let counted = timed(|| own_changes(&from, Some(&into))).0;
     let decisions = Decisions { otherwise: Some(Side::Theirs), ..Decisions::default() };
-    let (planned, merge) = timed(|| Merge::plan(&from, &into, &decisions));
+    let (planned, mut merge) = timed(|| Merge::plan(&from, &into, &decisions));
     assert_eq!(merge.rows().len(), chosen.len() * per_port);
-    let merged = timed(|| world.merge(merge, "bench".into(), Timestamp(at + 3)).unwrap()).0;
+    let merged = timed(|| world.merge(&mut merge, "bench".into(), Timestamp(at + 3)).unwrap()).0;
     world.drop_database(&fork).unwrap();
     world.drop_database(&tracking).unwrap();
     [made, differed, planned, merged, followed, counted]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use groma_model::Version;
 
-use crate::{Commit, Fork, SchemaRow};
+use crate::{Change, Commit, Fork, SchemaRow};
 
 pub(crate) use read::{decode, is_schema};
 pub(crate) use write::encode;
@@ -42,7 +42,11 @@ pub(crate) enum Entry {
         /// Problems beyond those in `commit`.
         problems_not_kept: u64,
     },
-    Fork(Fork),
+    Fork {
+        fork: Fork,
+        /// For a fork of the past: what leads from the template as it was then back to that.
+        back: Vec<Change>,
+    },
     Drop {
         name: Arc<str>,
     },

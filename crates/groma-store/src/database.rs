@@ -237,6 +237,35 @@ impl Database {
         }
     }
 
+    /// It as it was at a version, to be forked; `back` leads from its model now to that of then.
+    /// Cost: O(commits + what has changed since).
+    pub(crate) fn back_to(&self, at: Version, back: &[Change]) -> Database {
+        let commits: Vector<_> =
+            self.commits.iter().filter(|row| row.version <= at).cloned().collect();
+        let mut sources: OrdMap<Source, SourceState> = OrdMap::new();
+        for row in &commits {
+            let state = sources.entry(Arc::clone(&row.source)).or_default();
+            state.heard_at = state.heard_at.max(Some(row.heard_at));
+            state.commits += 1;
+            state.problems += row.problems;
+        }
+        for (source, now) in &self.sources {
+            for batch in now.batches.iter().filter(|batch| batch.version <= at) {
+                let state = sources.entry(Arc::clone(source)).or_default();
+                state.keep_batch(Arc::clone(batch));
+            }
+        }
+        Database {
+            snapshot: self.snapshot.apply(back, at),
+            known: self.known.until(at),
+            tracking: None,
+            commits,
+            sources,
+            segments: self.segments.iter().filter(|row| row.version <= at).cloned().collect(),
+            ..self.clone()
+        }
+    }
+
     /// Under which name, and as of which version, it is found at a version of the world.
     pub(crate) fn owner_at(&self, version: Version) -> (&Arc<str>, Version) {
         let stretch = self.lineage.iter().find(|stretch| version <= stretch.until);
@@ -377,23 +406,26 @@ impl Database {
 
     /// Who spoke, by name. Cost: O(facts).
     pub fn sources(&self) -> Vec<SourceRow> {
-        let mut facts: BTreeMap<&Source, u64> = BTreeMap::new();
+        let mut facts: BTreeMap<&Source, (u64, Option<Timestamp>)> = BTreeMap::new();
         let trust = self.snapshot.schema().trust();
         for entity in self.snapshot.said() {
             for (_, fact) in entity.all_facts() {
-                *facts.entry(&fact.source).or_default() += 1;
+                let (count, latest) = facts.entry(&fact.source).or_default();
+                *count += 1;
+                *latest = (*latest).max(Some(fact.observed_at));
             }
         }
+        let said = |source: &Source| facts.get(source).copied().unwrap_or_default();
         let row = |(source, state): (&Source, &SourceState)| SourceRow {
             source: Arc::clone(source),
             heard_at: state.heard_at,
-            observed_at: state.observed_at,
+            observed_at: state.observed_at.max(said(source).1),
             content_at: state.content_at,
             polled_at: state.polled_at,
             failure: state.failure.clone(),
             says: trust.says(source),
             fresh_for: trust.fresh_for(source),
-            facts: facts.get(source).copied().unwrap_or(0),
+            facts: said(source).0,
             problems: state.problems,
             commits: state.commits,
         };

@@ -11,7 +11,7 @@ use groma_model::{Schema, Timestamp, Version};
 use crate::codec::{self, Entry};
 use crate::fork::DatabaseId;
 use crate::schemas::Schemas;
-use crate::{Commit, Database, Fork, ForkMode, Snapshot, StoreError};
+use crate::{Change, Commit, Database, Fork, ForkMode, Snapshot, StoreError};
 
 /// All databases at one version. `clone` is O(databases).
 #[derive(Debug, Clone)]
@@ -121,7 +121,7 @@ impl Databases {
                 self.version = *version;
                 Ok(())
             }
-            Entry::Fork(fork) => self.fork(fork),
+            Entry::Fork { fork, back } => self.fork(fork, back),
             Entry::Drop { name } => self.remove(name),
             Entry::Schema(row) => {
                 if row.version <= self.version {
@@ -184,10 +184,14 @@ impl Databases {
         Ok(())
     }
 
-    fn fork(&mut self, fork: &Fork) -> Result<(), String> {
+    fn fork(&mut self, fork: &Fork, back: &[Change]) -> Result<(), String> {
         let template = (self.find(&fork.template))
             .ok_or_else(|| format!("it forks \"{}\", which is not there", fork.template))?;
-        let database = template.fork(self.forks_made + 1, fork, self.version);
+        let (id, made) = (self.forks_made + 1, self.version);
+        let database = match fork.at {
+            None => template.fork(id, fork, made),
+            Some(at) => template.back_to(at, back).fork(id, fork, made),
+        };
         self.forks_made += 1;
         if fork.mode == ForkMode::Tracking {
             let followers = self.followers.entry(Arc::clone(&fork.template)).or_default();

@@ -55,8 +55,11 @@ pub enum StoreError {
         /// The kind or attribute, by number.
         what: String,
     },
+    /// A fork of the past cannot follow its template.
+    #[error("a fork of the past cannot track its template: the past does not change")]
+    PastCannotMove,
     /// A merge has conflicts that nobody has decided.
-    #[error("merging \"{from}\" into \"{into}\" has {count} conflicts")]
+    #[error("merging \"{from}\" into \"{into}\" has conflicts: {count}")]
     Conflicts {
         /// The database that was to be merged.
         from: String,
@@ -149,6 +152,7 @@ impl StoreError {
             StoreError::Conflicts { from, into, .. } => Some(format!(
                 "Look at them: SELECT * FROM merge_preview('{from}', '{into}'). Then merge with 'ours' or 'theirs', or say for each which."
             )),
+            StoreError::PastCannotMove => Some("Leave out one of the two.".into()),
             StoreError::Moved { .. } => Some("Try again.".into()),
             StoreError::Damaged { .. } => Some(
                 "Restore the file from a copy; keep the damaged one, it may hold the rest.".into(),

@@ -101,6 +101,12 @@ impl Known {
         self.states.iter().map(|(id, state)| (*id, state))
     }
 
+    /// What was known when the last of it was at this version.
+    pub(crate) fn until(&self, at: Version) -> Known {
+        let states = self.states.iter().filter(|(_, state)| state.version() <= at);
+        Known { states: states.map(|(id, state)| (*id, state.clone())).collect() }
+    }
+
     pub(crate) fn forget(&mut self, is_needed: impl Fn(DatabaseId) -> bool) {
         self.states = (self.states.iter().filter(|(id, _)| is_needed(**id)))
             .map(|(id, state)| (*id, state.clone()))

@@ -151,10 +151,12 @@ impl Merge {
         &self.changes
     }
 
-    pub(crate) fn into_commit(self, source: Source, heard_at: Timestamp) -> Commit {
-        let Planned { name, state } = self.from;
-        let merged_from = Some(MergedFrom { name, version: state.version() });
-        Commit { merged_from, ..Commit::new(source, heard_at, self.changes) }
+    /// Its changes go into the commit; its rows stay.
+    pub(crate) fn take_commit(&mut self, source: Source, heard_at: Timestamp) -> Commit {
+        let Planned { name, state } = &self.from;
+        let merged_from = MergedFrom { name: Arc::clone(name), version: state.version() };
+        let changes = std::mem::take(&mut self.changes);
+        Commit { merged_from: Some(merged_from), ..Commit::new(source, heard_at, changes) }
     }
 
     pub(crate) fn refusal(&self, schema: &Schema) -> StoreError {

@@ -313,6 +313,21 @@ impl Snapshot {
         differences
     }
 
+    /// What differs among the entities of a kind, in the order of keys. Cost: as [`Snapshot::diff`].
+    pub fn diff_kind(&self, other: &Snapshot, kind: KindId) -> Vec<Difference> {
+        if self.stale() != other.stale() {
+            let side = |difference: &Difference| {
+                let side = difference.before.as_ref().or(difference.after.as_ref());
+                side.is_some_and(|entity| entity.id().kind == kind)
+            };
+            return self.diff(other).into_iter().filter(side).collect();
+        }
+        let index = usize::from(kind.0);
+        let [before, after] = [self, other]
+            .map(|snapshot| snapshot.shown().get(index).map_or(&[][..], std::slice::from_ref));
+        differences(before, after)
+    }
+
     /// What differs from `self` to `other` of what was said under each key.
     pub(crate) fn diff_said(&self, other: &Snapshot) -> Vec<Difference> {
         differences(&self.entities, &other.entities)
@@ -339,7 +354,10 @@ impl Snapshot {
 
 fn differences(before: &[EntityTree], after: &[EntityTree]) -> Vec<Difference> {
     let mut differences = Vec::new();
-    for (before, after) in before.iter().zip(after) {
+    // One of them may be older than the last kinds.
+    let none = EntityTree::new();
+    for index in 0..before.len().max(after.len()) {
+        let [before, after] = [before, after].map(|trees| trees.get(index).unwrap_or(&none));
         if before.ptr_eq(after) {
             continue;
         }

@@ -19,8 +19,9 @@ use crate::past::{Past, PastReader};
 use crate::poll::settle;
 use crate::schemas::Schemas;
 use crate::{
-    Change, CommitRow, Database, Fork, Journal, MemoryJournal, Merge, PROBLEMS_KEPT_MAX, Poll,
-    ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow, StoreError,
+    Change, CommitRow, Database, Fork, ForkMode, Journal, MemoryJournal, Merge, PROBLEMS_KEPT_MAX,
+    Poll, ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow, StoreError,
+    changes_between,
 };
 
 /// Name of the database that holds what the sources say.
@@ -343,7 +344,8 @@ impl World {
         self.make_fork(Fork::new(name, template, created_at))
     }
 
-    /// Makes a database that starts as its template. Cost: O(1), and one entry of the journal.
+    /// Makes a database that starts as its template. Cost: O(1), and one entry of the journal; a fork of
+    /// the past costs what has changed since.
     ///
     /// # Errors
     /// The name is taken or none, or there is no such template; a fork of the past cannot follow it.
@@ -356,7 +358,17 @@ impl World {
         if self.databases.len() >= DATABASES_MAX {
             return Err(StoreError::TooManyDatabases { count: self.databases.len() });
         }
-        self.append(Entry::Fork(fork))
+        let back = match fork.at {
+            None => Vec::new(),
+            Some(_) if fork.mode == ForkMode::Tracking => return Err(StoreError::PastCannotMove),
+            Some(at) => {
+                let past = self.database_at(&fork.template, at)?;
+                // The version of the template that was the last one then.
+                fork.at = Some(past.version());
+                changes_between(self.database(&fork.template)?.snapshot(), past.snapshot())
+            }
+        };
+        self.append(Entry::Fork { fork, back })
     }
 
     /// Commits a merge that was planned for what both databases hold now.
@@ -367,7 +379,7 @@ impl World {
     /// changed since: plan it anew. See [`World::commit`] for the others.
     pub fn merge(
         &mut self,
-        merge: Merge,
+        merge: &mut Merge,
         source: Source,
         heard_at: Timestamp,
     ) -> Result<Option<Version>, StoreError> {
@@ -379,11 +391,11 @@ impl World {
         if merge.conflicts() > 0 {
             return Err(merge.refusal(self.schema()));
         }
-        if merge.rows.is_empty() {
+        if merge.rows.is_empty() && merge.changes().is_empty() {
             return Ok(None);
         }
         let into = Arc::clone(&merge.into.name);
-        self.commit(&into, merge.into_commit(source, heard_at)).map(Some)
+        self.commit(&into, merge.take_commit(source, heard_at)).map(Some)
     }
 
     /// Notes that a database was asked; forgotten when the process ends.

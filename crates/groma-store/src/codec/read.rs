@@ -104,9 +104,10 @@ impl<'a> Decoder<'a> {
             tag::MERGE => self.merge(),
             tag::FORK => {
                 let (name, template) = (self.text()?, self.text()?);
-                Ok(Entry::Fork(Fork::new(name, template, self.time()?)))
+                let fork = Fork::new(name, template, self.time()?);
+                Ok(Entry::Fork { fork, back: Vec::new() })
             }
-            tag::FORK_BY => self.fork().map(Entry::Fork),
+            tag::FORK_BY => self.fork(),
             tag::DROP => Ok(Entry::Drop { name: self.text()? }),
             tag::SCHEMA => Ok(Entry::Schema(self.schema_row()?)),
             other => self.committed(other),
@@ -148,7 +149,7 @@ impl<'a> Decoder<'a> {
         Ok(entry)
     }
 
-    fn fork(&mut self) -> Result<Fork, Malformed> {
+    fn fork(&mut self) -> Result<Entry, Malformed> {
         let (name, template, created_at) = (self.text()?, self.text()?, self.time()?);
         let created_by = self.text()?;
         let mode = match self.bytes.byte()? {
@@ -157,7 +158,8 @@ impl<'a> Decoder<'a> {
             _ => return Err(Malformed("a fork is of no known mode")),
         };
         let at = self.bytes.number()?.checked_sub(1).map(Version);
-        Ok(Fork { name, template, created_at, created_by, mode, at })
+        let fork = Fork { name, template, created_at, created_by, mode, at };
+        Ok(Entry::Fork { fork, back: self.changes()? })
     }
 
     fn commit(&mut self, poll: Option<Poll>) -> Result<Commit, Malformed> {

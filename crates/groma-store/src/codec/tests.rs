@@ -143,11 +143,12 @@ fn entry() -> impl Strategy<Value = Entry> {
                 Commit { source, heard_at, changes, problems, segments, poll, merged_from };
             Entry::Commit { database, version: Version(version), commit, problems_not_kept }
         }),
-        1 => ((text(), text(), time(), text()), any::<bool>(), option::of(0..u64::MAX)).prop_map(
-            |((name, template, created_at, created_by), tracking, at)| {
+        1 => ((text(), text(), time(), text()), any::<bool>(), option::of(0..u64::MAX), vec(change(), 0..4)).prop_map(
+            |((name, template, created_at, created_by), tracking, at, back)| {
                 let mode = if tracking { ForkMode::Tracking } else { ForkMode::Frozen };
                 let at = at.map(Version);
-                Entry::Fork(Fork { name, template, created_at, created_by, mode, at })
+                let fork = Fork { name, template, created_at, created_by, mode, at };
+                Entry::Fork { fork, back }
             },
         ),
         1 => text().prop_map(|name| Entry::Drop { name }),

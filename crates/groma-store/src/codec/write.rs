@@ -66,7 +66,7 @@ impl<'a> Writer<'a> {
                 polled.into_iter().for_each(|poll| self.poll(poll));
                 self.commit(commit)?;
             }
-            Entry::Fork(fork) => self.fork(fork),
+            Entry::Fork { fork, back } => self.fork(fork, back)?,
             Entry::Drop { name } => {
                 self.body.push(tag::DROP);
                 self.text(name);
@@ -76,7 +76,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn fork(&mut self, fork: &'a Fork) {
+    fn fork(&mut self, fork: &'a Fork, back: &'a [Change]) -> Result<(), StoreError> {
         self.body.push(tag::FORK_BY);
         self.text(&fork.name);
         self.text(&fork.template);
@@ -87,6 +87,7 @@ impl<'a> Writer<'a> {
             ForkMode::Tracking => tag::TRACKING,
         });
         self.number(fork.at.map_or(0, |version| version.0 + 1));
+        self.changes(back)
     }
 
     fn schema_row(&mut self, row: &'a SchemaRow) {
@@ -119,9 +120,13 @@ impl<'a> Writer<'a> {
             self.time(segment.to);
             self.number(segment.bytes);
         }
-        self.number(commit.changes.len() as u64);
+        self.changes(&commit.changes)
+    }
+
+    fn changes(&mut self, changes: &'a [Change]) -> Result<(), StoreError> {
+        self.number(changes.len() as u64);
         let mut last: Option<&EntityRef> = None;
-        for change in &commit.changes {
+        for change in changes {
             self.change(change, last)?;
             last = Some(change.entity());
         }

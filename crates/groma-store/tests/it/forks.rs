@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use groma_model::{EntityRef, Fact, Source, Timestamp};
+use groma_model::{EntityRef, Fact, Source, Timestamp, Value, Version};
 use groma_store::{
     Change, Commit, Decisions, Entity, Fork, ForkMode, LIVE, MemoryJournal, Merge, Resolution,
     Side, Snapshot, StoreError, World, own_changes,
@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::faulty::Faulty;
-use crate::made::{changes, independent, schema, shown, shown_database};
+use crate::made::{changes, commit, independent, schema, shown, shown_database};
 
 fn world() -> World {
     World::open(schema(), Box::new(MemoryJournal::default())).unwrap()
@@ -34,8 +34,8 @@ fn plan(world: &World, from: &str, into: &str, otherwise: Option<Side>) -> Merge
 }
 
 fn merge(world: &mut World, from: &str, into: &str, otherwise: Option<Side>) -> bool {
-    let planned = plan(world, from, into, otherwise);
-    world.merge(planned, "merger".into(), Timestamp(99)).unwrap().is_some()
+    let mut planned = plan(world, from, into, otherwise);
+    world.merge(&mut planned, "merger".into(), Timestamp(99)).unwrap().is_some()
 }
 
 /// A model without any cleverness: all facts in maps, by key, attribute, source and start.
@@ -241,12 +241,12 @@ proptest! {
         said(&mut world, "f", fork);
         let (ours, theirs) = (world.snapshot(LIVE).unwrap(), world.snapshot("f").unwrap());
 
-        let undecided = plan(&world, "f", LIVE, None);
+        let mut undecided = plan(&world, "f", LIVE, None);
         let conflicts: BTreeSet<_> = (undecided.rows().iter())
             .filter(|row| row.resolution == Resolution::Conflict)
             .map(|row| (row.entity.clone(), row.attribute))
             .collect();
-        let refused = world.merge(undecided, "m".into(), Timestamp(5));
+        let refused = world.merge(&mut undecided, "m".into(), Timestamp(5));
         prop_assert_eq!(
             matches!(refused, Err(StoreError::Conflicts { count, .. }) if count == conflicts.len()),
             !conflicts.is_empty()
@@ -333,4 +333,94 @@ fn cell(change: &Change) -> Option<(EntityRef, usize)> {
         Change::Assert { entity, attribute, .. } => Some((entity.clone(), *attribute)),
         _ => None,
     }
+}
+
+#[test]
+fn a_fork_of_the_past_is_what_was_known_then() {
+    let journal = Faulty::default();
+    let mut world = World::open(schema(), Box::new(journal.clone())).unwrap();
+    for (at, farms) in [
+        (1, "farm f balancing=nearest"),
+        (2, "farm f load_cap=1.5\nfarm g"),
+        (3, "farm f balancing=round_robin\nfarm h"),
+    ] {
+        world.commit(LIVE, commit("cmdb", farms, at)).unwrap();
+    }
+    world.commit(LIVE, Commit::new("sql".into(), Timestamp(4), vec![remove("g")])).unwrap();
+    let past = Fork { at: Some(Version(2)), ..Fork::new("then", LIVE, Timestamp(5)) };
+    world.make_fork(past.clone()).unwrap();
+    let then = world.database_at(LIVE, Version(2)).unwrap();
+    let again = World::open(schema(), Box::new(journal)).unwrap();
+    for fork in [world.database("then").unwrap(), again.database("then").unwrap()] {
+        assert_eq!(shown(fork.snapshot()), shown(then.snapshot()));
+        assert_eq!(fork.sources(), then.sources());
+        assert!(fork.commits().eq(then.commits()));
+        assert_eq!(fork.template().unwrap().version, Version(2));
+        assert_eq!(own_changes(fork, again.database(LIVE).ok()), 0);
+    }
+    // What it changes is merged as if it had been forked then.
+    world.commit("then", commit("sql", "farm f load_cap=2.5", 6)).unwrap();
+    let rows = plan(&world, "then", LIVE, None).rows().len();
+    assert_eq!(rows, 1);
+    let tracking = Fork { mode: ForkMode::Tracking, name: "no".into(), ..past };
+    assert!(matches!(world.make_fork(tracking), Err(StoreError::PastCannotMove)));
+}
+
+#[test]
+fn forks_outlive_their_template_and_still_merge_with_each_other() {
+    let mut world = world();
+    world.commit(LIVE, commit("cmdb", "farm f balancing=nearest", 1)).unwrap();
+    world.fork("plan", LIVE, Timestamp(2)).unwrap();
+    world.commit("plan", commit("sql", "farm f load_cap=1.5", 3)).unwrap();
+    for name in ["one", "two"] {
+        world.fork(name, "plan", Timestamp(4)).unwrap();
+    }
+    world.drop_database("plan").unwrap();
+    world.commit("one", commit("sql", "farm f balancing=round_robin", 5)).unwrap();
+    assert!(merge(&mut world, "one", "two", None));
+    assert_eq!(
+        plan(&world, "two", LIVE, None).rows().len(),
+        2,
+        "the plan's change and that of one"
+    );
+    assert!(merge(&mut world, "two", LIVE, None));
+    assert!(!merge(&mut world, "one", LIVE, None), "it has come through the other");
+}
+
+#[test]
+fn conflicts_are_named_and_decided_one_by_one() {
+    let mut world = world();
+    world.commit(LIVE, commit("cmdb", "farm f balancing=nearest load_cap=1.5", 1)).unwrap();
+    world.fork("f", LIVE, Timestamp(2)).unwrap();
+    // Hearing the same again is no change; another value is.
+    world.commit(LIVE, commit("cmdb", "farm f balancing=nearest load_cap=3.5", 9)).unwrap();
+    world.commit("f", commit("sql", "farm f balancing=round_robin load_cap=2.5", 8)).unwrap();
+    let mut planned = plan(&world, "f", LIVE, None);
+    let error = world.merge(&mut planned, "m".into(), Timestamp(10)).unwrap_err();
+    assert_eq!(error.to_string(), "merging \"f\" into \"live\" has conflicts: 1");
+    assert_eq!(error.detail().unwrap(), "service.farm f load_cap: 3.5 or 2.5");
+
+    let kind = world.schema().find("service.farm").unwrap().clone();
+    let farm = EntityRef { kind: kind.id, key: "f".into() };
+    let [balancing, load_cap] = ["balancing", "load_cap"].map(|name| kind.attribute(name).unwrap());
+    let mut decisions = Decisions::default();
+    decisions.chosen.insert((farm.clone(), Some(load_cap)), Side::Ours);
+    let (from, into) = (world.database("f").unwrap(), world.database(LIVE).unwrap());
+    let mut planned = Merge::plan(from, into, &decisions);
+    world.merge(&mut planned, "merger".into(), Timestamp(10)).unwrap();
+
+    let snapshot = world.snapshot(LIVE).unwrap();
+    let farm = snapshot.entity(&farm).unwrap();
+    assert_eq!(farm.value(load_cap), Some(&Value::Float(3.5)));
+    // Though the other was heard later; and it keeps its own source and time.
+    assert_eq!(farm.value(balancing).unwrap().as_text(), Some("round_robin"));
+    let believed = farm.fact_at(balancing, Timestamp::MAX).unwrap();
+    assert_eq!((&*believed.source, believed.heard_at), ("sql", Timestamp(8)));
+    assert_eq!(&*world.commits(LIVE).unwrap().last().unwrap().source, "merger");
+    assert!(!merge(&mut world, "f", LIVE, None), "what was decided stays decided");
+}
+
+fn remove(farm: &str) -> Change {
+    let kind = schema().find("service.farm").unwrap().id;
+    Change::Remove { entity: EntityRef { kind, key: farm.into() } }
 }

@@ -66,7 +66,7 @@ pub(crate) fn act_on(world: &mut World, act: &Act, at: Timestamp) {
             let planned = world
                 .database(from)
                 .and_then(|from| Ok(Merge::plan(from, world.database(into)?, &decisions)));
-            planned.and_then(|merge| world.merge(merge, source, at).map(|_| ()))
+            planned.and_then(|mut merge| world.merge(&mut merge, source, at).map(|_| ()))
         }
         Act::Drop(name) => world.drop_database(name),
     };
