@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
-use groma_model::{Timestamp, Version};
-use groma_store::{Database, LIVE, PastReader, State, World};
+use groma_model::{Source, Timestamp, Version};
+use groma_store::{Database, Decisions, LIVE, Merge, PastReader, State, StoreError, World};
 
 use crate::audit::{self, AuditEntry};
 use crate::catalog::Asker;
@@ -86,6 +86,9 @@ pub struct ImportedFile {
     /// Places that could not be understood; they are rows of `model.problems`.
     pub problems: u64,
 }
+
+/// How often a merge is thought through beside the world before others have to wait for it.
+const MERGES_TRIED_MAX: usize = 2;
 
 /// Answers statements over all databases of a world. Cheap to clone.
 #[derive(Clone)]
@@ -166,6 +169,51 @@ impl Engine {
         self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Merges one database into another as one commit, and tells what that did.
+    ///
+    /// # Errors
+    /// There are conflicts that the decisions do not decide; then nothing has changed.
+    pub(crate) fn merge(
+        &self,
+        from: &str,
+        into: &str,
+        decisions: &Decisions,
+        source: Source,
+    ) -> Result<Merge, QueryError> {
+        let commit = |world: &mut World, mut merge: Merge| {
+            let merged = world.merge(&mut merge, Arc::clone(&source), crate::clock::now());
+            merged.map(|_| merge)
+        };
+        for _ in 0..MERGES_TRIED_MAX {
+            let (from, into) = {
+                let world = self.world();
+                (world.database(from)?.clone(), world.database(into)?.clone())
+            };
+            // A large one takes a while to think through; others go on meanwhile.
+            let merge = Merge::plan(&from, &into, decisions);
+            match commit(&mut self.world(), merge) {
+                Err(StoreError::Moved { .. }) => continue,
+                merged => return Ok(merged?),
+            }
+        }
+        let mut world = self.world();
+        let merge = Merge::plan(world.database(from)?, world.database(into)?, decisions);
+        Ok(commit(&mut world, merge)?)
+    }
+
+    /// Drops a fork unless it was used since it was looked at; `false`: it stays.
+    pub(crate) fn drop_unused(&self, seen: &Database) -> Result<bool, QueryError> {
+        let mut world = self.world();
+        let now = world.database(seen.name());
+        let is_same = now.is_ok_and(|now| {
+            (now.state(), now.last_used_at()) == (seen.state(), seen.last_used_at())
+        });
+        if is_same {
+            world.drop_database(seen.name())?;
+        }
+        Ok(is_same)
+    }
+
     pub(crate) fn shared_world(&self) -> &Arc<Mutex<World>> {
         &self.inner.world
     }
@@ -192,7 +240,8 @@ impl Engine {
         let Moment { database: name, known, at } = *moment;
         // What is far back is read without the world, so that others go on meanwhile.
         let (known, then) = {
-            let world = self.world();
+            let mut world = self.world();
+            world.note_used(name, crate::clock::now());
             let then = at.map(|at| world.version_at(at)).transpose()?;
             let version = match known {
                 Known::Now => None,

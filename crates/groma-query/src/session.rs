@@ -21,7 +21,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
-use groma_model::Source;
+use groma_model::{Source, Version};
 use groma_store::{Fork, World};
 
 use crate::catalog::{Asker, Databases};
@@ -299,9 +299,11 @@ impl Session {
             Statement::Empty => Ok(command("")),
             Statement::CreateDatabase { name, template, mode } => {
                 let created_by = self.source();
+                let (template, at) = version_of(&template)?;
                 let fork = move |created_at| Fork {
                     mode,
                     created_by,
+                    at,
                     ..Fork::new(name, template, created_at)
                 };
                 self.change_world(move |world, now| world.make_fork(fork(now))).await?;
@@ -473,6 +475,24 @@ impl Session {
     fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A template and, as in `live@v12`, its version.
+fn version_of(template: &str) -> Result<(String, Option<Version>), QueryError> {
+    let Some((name, when)) = template.split_once('@') else {
+        return Ok((template.to_owned(), None));
+    };
+    let version = when.strip_prefix('v').and_then(|number| number.parse().ok()).map(Version);
+    if version.is_none() {
+        return Err(QueryError::new(
+            QueryError::NO_DATABASE,
+            format!("\"{template}\" names no version that can be forked"),
+        )
+        .with_hint(
+            "Name a version, such as \"live@v12\": model.commits lists them with their times.",
+        ));
+    }
+    Ok((name.to_owned(), version))
 }
 
 /// What one statement sees.

@@ -294,6 +294,11 @@ impl Database {
         self.tracking.as_deref().map(|tracking| &tracking.overlay)
     }
 
+    /// Whether it was forked from this very database, whatever others of its name there were.
+    pub fn is_fork_of(&self, other: &Database) -> bool {
+        self.template_id() == Some(other.id)
+    }
+
     /// The database it was forked from; `None`: it is `live`.
     pub(crate) fn template_id(&self) -> Option<DatabaseId> {
         self.template.as_ref().map(|(id, _)| *id)

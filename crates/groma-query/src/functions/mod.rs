@@ -1,16 +1,21 @@
 //! All table functions, in the order of the manual. Each answers constants; see `arguments`.
 
+mod abandoned;
 mod arguments;
 mod components;
 mod create_token;
 mod cut;
 mod declare;
+mod diff_summary;
+mod drop_abandoned;
 mod drop_token;
 mod entity_alias;
 mod entity_merge;
 mod entity_split;
 mod explain_crossing;
 mod import;
+mod merge;
+mod merge_preview;
 mod model_diff;
 mod neighbors;
 mod path;
@@ -39,6 +44,11 @@ pub(crate) static ALL: &[&Function] = &[
     &components::FUNCTION,
     &cut::FUNCTION,
     &model_diff::FUNCTION,
+    &diff_summary::FUNCTION,
+    &merge_preview::FUNCTION,
+    &merge::FUNCTION,
+    &abandoned::FUNCTION,
+    &drop_abandoned::FUNCTION,
     &entity_alias::FUNCTION,
     &entity_merge::FUNCTION,
     &entity_split::FUNCTION,

@@ -3,16 +3,17 @@
 use groma_store::Entity;
 
 use super::arguments::Function;
+use crate::QueryError;
 use crate::table::{Cell, Sheet, Type, column};
 use datafusion::error::Result;
 use groma_model::{Kind, Schema};
 
 pub(super) static FUNCTION: Function = Function {
     name: "model_diff",
-    usage: "model_diff(first, second)",
-    doc: "what differs from one database to another, a row per attribute; its cost grows with the difference.",
+    usage: "model_diff(first, second [, kind])",
+    doc: "what differs from one database to another, a row per attribute, of one kind or of all; its cost grows with the difference.",
     arguments_min: 2,
-    arguments_max: 2,
+    arguments_max: 3,
     columns: &[
         column("kind", Type::Text, "Kind of the entity."),
         column("id", Type::Text, "The entity."),
@@ -24,8 +25,18 @@ pub(super) static FUNCTION: Function = Function {
     rows: |call, sheet| {
         let first = call.view_of(call.text(0).unwrap_or_default())?;
         let second = call.view_of(call.text(1).unwrap_or_default())?;
-        let schema = first.snapshot().schema();
-        for difference in first.snapshot().diff(second.snapshot()) {
+        let schema = second.snapshot().schema();
+        let differences = match call.text(2) {
+            None => first.snapshot().diff(second.snapshot()),
+            Some(name) => {
+                let kind = schema.find(name).ok_or_else(|| {
+                    QueryError::new(QueryError::BAD_VALUE, format!("there is no kind \"{name}\""))
+                        .with_hint("SELECT name FROM model.kinds lists them.")
+                })?;
+                first.snapshot().diff_kind(second.snapshot(), kind.id)
+            }
+        };
+        for difference in differences {
             let (before, after) = (difference.before.as_deref(), difference.after.as_deref());
             let Some(entity) = after.or(before) else { continue };
             rows_of(schema.kind(entity.id().kind), schema, before, after, sheet)?;

@@ -8,6 +8,7 @@ mod figures;
 mod fork;
 mod generate;
 mod import;
+mod merge;
 mod path;
 mod problems;
 mod schema;
@@ -66,6 +67,7 @@ enum Verb {
     Why(why::Args),
     Fork(fork::Args),
     Diff(diff::Args),
+    Merge(merge::Args),
     Drop(drop::Args),
     Databases(databases::Args),
     Problems(problems::Args),
@@ -140,6 +142,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Why(args) => why::run(&args, &groma),
         Verb::Fork(args) => fork::run(&args, &groma),
         Verb::Diff(args) => diff::run(&args, &groma),
+        Verb::Merge(args) => merge::run(&args, &groma),
         Verb::Drop(args) => drop::run(&args, &groma),
         Verb::Databases(args) => databases::run(&args, &groma),
         Verb::Problems(args) => problems::run(&args, &groma),

@@ -18,6 +18,7 @@ fn every_verb_says_what_it_does_and_its_sql() {
         "why",
         "fork",
         "diff",
+        "merge",
         "drop",
         "databases",
         "problems",

@@ -1,0 +1,25 @@
+//! Drops forks that nobody has used for some time.
+
+use super::abandoned::{COLUMNS, abandoned, row};
+use super::arguments::Function;
+use crate::Role;
+
+pub(super) static FUNCTION: Function = Function {
+    name: "drop_abandoned",
+    usage: "drop_abandoned(idle)",
+    doc: "drops the forks that abandoned(idle) lists, and lists them.",
+    arguments_min: 1,
+    arguments_max: 1,
+    columns: COLUMNS,
+    rows: |call, sheet| {
+        let engine = call.engine_to_change(Role::Admin)?;
+        let all = engine.databases();
+        for database in abandoned(call, &all)? {
+            // Somebody may have used it since: then it is not the same any more, and stays.
+            if engine.drop_unused(&database)? {
+                row(&database, &all, sheet)?;
+            }
+        }
+        Ok(())
+    },
+};
