@@ -57,7 +57,7 @@ impl Past {
         let heard_at = match entry {
             Entry::Commit { commit, .. } => commit.heard_at,
             Entry::Schema(row) => row.heard_at,
-            Entry::Fork(_) | Entry::Drop { .. } => return,
+            Entry::Fork { .. } | Entry::Drop { .. } => return,
         };
         let began_at = self.began_at.get_or_insert(heard_at);
         *began_at = heard_at.min(*began_at);

@@ -50,11 +50,6 @@ impl Call {
         self.databases.engine()
     }
 
-    /// Name of the session's own database.
-    pub(crate) fn database(&self) -> &str {
-        &self.database
-    }
-
     /// Who asks.
     pub(crate) fn user(&self) -> &str {
         self.databases.user()
