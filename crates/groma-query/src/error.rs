@@ -86,11 +86,13 @@ impl QueryError {
         self
     }
 
-    /// Its place is in no request, but in what `place` names.
+    /// Its place is in no request, but in what `place` names, if that is not empty.
     #[must_use]
     pub(crate) fn nowhere(mut self, place: &str) -> QueryError {
         self.position = None;
-        self.detail.get_or_insert_with(|| place.to_owned());
+        if !place.is_empty() {
+            self.detail.get_or_insert_with(|| place.to_owned());
+        }
         self
     }
 

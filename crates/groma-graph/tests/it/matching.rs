@@ -58,7 +58,7 @@ fn walks(links: &Links, direction: Direction, min: usize, max: usize, mode: Mode
         if way.len() >= min {
             *all.entry((vec![ports[0], last], vec![way.clone()])).or_default() += 1;
         }
-        let closed = way.len() > 0 && last == ports[0];
+        let closed = !way.is_empty() && last == ports[0];
         if way.len() == max || mode == Mode::Simple && closed {
             continue;
         }

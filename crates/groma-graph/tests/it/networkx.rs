@@ -34,7 +34,7 @@ fn networkx_gives_the_same_answers() {
     };
     for (seed, count) in [(1, 70), (2, 110), (3, 250)] {
         let (links, costs) = made(seed, count);
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/networkx.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/judge.py");
         let mut asked = Command::new(&python)
             .arg(script)
             .stdin(Stdio::piped())

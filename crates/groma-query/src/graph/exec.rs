@@ -25,8 +25,8 @@ use groma_graph::{
     VertexTable, VertexVariable, find,
 };
 
+use super::plan::{GraphQuery, Input};
 use super::property_graph::{Held, Joined};
-use super::query::{GraphQuery, Input};
 use super::values::Writer;
 use crate::QueryError;
 use crate::table::{Sheet, stream_rows};

@@ -26,7 +26,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::exec::MatchExec;
-use super::query::{GraphQuery, MATCH_FUNCTION};
+use super::plan::GraphQuery;
+use super::query::MATCH_FUNCTION;
 use crate::QueryError;
 
 /// The matches of a statement, by number.

@@ -12,10 +12,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use groma_graph::{Direction, Mode, Reach};
+use groma_graph::{Mode, Reach};
 
 use super::conditions::{Condition, conjuncts};
-use super::property_graph::{Element, Held, PropertyGraph, quoted};
+use super::plan::{EdgePlan, GraphQuery, OutputColumn, Part, Value, VertexPlan};
+use super::property_graph::{Element, PropertyGraph, quoted};
 use super::syntax::{self, ColumnItem, GraphTable, PathPattern, Quantifier, Selector};
 use super::text::{Expression, Token};
 use crate::table::Type;
@@ -24,92 +25,10 @@ use crate::{QueryError, View};
 /// Name of the function that a GRAPH_TABLE becomes.
 pub(crate) const MATCH_FUNCTION: &str = "graph_match";
 
-/// What is looked for in which graph, and what of it is given.
-#[derive(Debug)]
-pub(crate) struct GraphQuery {
-    pub(crate) view: Arc<View>,
-    pub(crate) graph: PropertyGraph,
-    pub(crate) vertices: Vec<VertexPlan>,
-    pub(crate) edges: Vec<EdgePlan>,
-    pub(crate) inputs: Vec<Input>,
-    pub(crate) columns: Vec<OutputColumn>,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct VertexPlan {
-    pub(crate) name: String,
-    /// Places of its tables in the graph.
-    pub(crate) tables: Vec<usize>,
-    conditions: Vec<Condition>,
-}
-
-#[derive(Debug)]
-pub(crate) struct EdgePlan {
-    pub(crate) name: String,
-    pub(crate) from: usize,
-    pub(crate) to: usize,
-    pub(crate) tables: Vec<usize>,
-    pub(crate) direction: Direction,
-    pub(crate) reach: Reach,
-    /// Whether it stands for several edges.
-    pub(crate) group: bool,
-    conditions: Vec<Condition>,
-    cost: Option<Condition>,
-}
-
 #[derive(Debug)]
 struct PathPlan {
     vertices: Vec<usize>,
     edges: Vec<usize>,
-}
-
-/// What one input of a match says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Input {
-    /// All rows of a vertex table: key, properties.
-    Vertices { table: usize },
-    /// All rows of an edge table: key, source, target, properties.
-    Edges { table: usize },
-    /// Keys of the rows of a table that a vertex of the pattern may be.
-    AdmittedVertices { vertex: usize, table: usize },
-    /// The same for an edge; a cost behind the key.
-    AdmittedEdges { edge: usize, table: usize },
-}
-
-/// A column that a match gives.
-#[derive(Debug, Clone)]
-pub(crate) struct OutputColumn {
-    /// The variable.
-    pub(crate) of_variable: String,
-    pub(crate) name: String,
-    pub(crate) of: Type,
-    pub(crate) value: Value,
-}
-
-/// What a column of a match holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    Vertex(usize, Part),
-    Edge(usize, Part),
-    /// Lists, a value for each edge.
-    Group(usize, Part),
-    PathLength(Vec<usize>),
-    PathCost(Vec<usize>),
-    PathVertices {
-        vertices: Vec<usize>,
-        edges: Vec<usize>,
-    },
-    PathEdges(Vec<usize>),
-}
-
-/// What of an element.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Part {
-    Property(String),
-    /// `noun/key`.
-    Id,
-    /// Its table's name in the graph.
-    Label,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +41,7 @@ enum Variable {
 /// A match, and the SELECT that it stands in.
 pub(crate) struct Expanded {
     pub(crate) query: GraphQuery,
-    /// With `{0}` where the number of the match goes.
+    /// It calls the match by its number.
     pub(crate) sql: String,
 }
 
@@ -174,13 +93,13 @@ pub(crate) fn expand(
     Ok(Expanded { query: GraphQuery { view, graph, vertices, edges, inputs, columns }, sql })
 }
 
-struct Builder {
-    graph: PropertyGraph,
+pub(super) struct Builder {
+    pub(super) graph: PropertyGraph,
     variables: BTreeMap<String, Variable>,
-    vertices: Vec<VertexPlan>,
-    edges: Vec<EdgePlan>,
+    pub(super) vertices: Vec<VertexPlan>,
+    pub(super) edges: Vec<EdgePlan>,
     paths: Vec<PathPlan>,
-    columns: Vec<OutputColumn>,
+    pub(super) columns: Vec<OutputColumn>,
     /// Conditions checked behind the match.
     behind: Vec<Expression>,
 }
@@ -461,11 +380,11 @@ impl Builder {
         }
     }
 
-    fn vertex_elements(&self, vertex: usize) -> Vec<&Element> {
+    pub(super) fn vertex_elements(&self, vertex: usize) -> Vec<&Element> {
         self.vertices[vertex].tables.iter().map(|table| &self.graph.vertices[*table]).collect()
     }
 
-    fn edge_elements(&self, edge: usize) -> Vec<&Element> {
+    pub(super) fn edge_elements(&self, edge: usize) -> Vec<&Element> {
         self.edges[edge].tables.iter().map(|table| &self.graph.edges[*table].element).collect()
     }
 
@@ -533,149 +452,6 @@ impl Builder {
         let (of_variable, name) = (argument.to_owned(), format!("{function}()"));
         Some(OutputColumn { of_variable, name, of, value })
     }
-
-    /// What the match needs from tables, and the SELECTs that give it.
-    fn inputs(&self) -> Result<(Vec<Input>, Vec<String>), QueryError> {
-        let mut inputs = Vec::new();
-        let (mut vertex_rows, mut edge_rows) = (BTreeSet::new(), BTreeSet::new());
-        for edge in &self.edges {
-            for table in &edge.tables {
-                let element = &self.graph.edges[*table];
-                if matches!(element.element.held, Held::Rows(_)) {
-                    edge_rows.insert(*table);
-                    // Its ends are looked up among all vertices, those of walks in between included.
-                    vertex_rows.extend([element.ends.0, element.ends.1].into_iter().flatten());
-                }
-            }
-        }
-        vertex_rows.extend(self.vertices.iter().flat_map(|vertex| vertex.tables.iter().copied()));
-        vertex_rows.retain(|table| matches!(self.graph.vertices[*table].held, Held::Rows(_)));
-        inputs.extend(vertex_rows.iter().map(|table| Input::Vertices { table: *table }));
-        inputs.extend(edge_rows.iter().map(|table| Input::Edges { table: *table }));
-        for (vertex, plan) in self.vertices.iter().enumerate() {
-            if !plan.conditions.is_empty() {
-                let input = |table: &usize| Input::AdmittedVertices { vertex, table: *table };
-                inputs.extend(plan.tables.iter().map(input));
-            }
-        }
-        for (edge, plan) in self.edges.iter().enumerate() {
-            if !plan.conditions.is_empty() || plan.cost.is_some() {
-                let input = |table: &usize| Input::AdmittedEdges { edge, table: *table };
-                inputs.extend(plan.tables.iter().map(input));
-            }
-        }
-        let queries =
-            inputs.iter().map(|input| self.input_query(*input)).collect::<Result<_, _>>()?;
-        Ok((inputs, queries))
-    }
-
-    fn input_query(&self, input: Input) -> Result<String, QueryError> {
-        match input {
-            Input::Vertices { table } => {
-                let element = &self.graph.vertices[table];
-                let key = vec![key_text(element.key_columns(), "$key")];
-                Ok(self.rows_query(element, key))
-            }
-            Input::Edges { table } => {
-                let edge = &self.graph.edges[table];
-                let super::property_graph::Joined::Rows { source, target } = &edge.joined else {
-                    return Err(QueryError::new(
-                        QueryError::INTERNAL,
-                        "edges of a kind are no rows",
-                    ));
-                };
-                let keys = vec![
-                    key_text(edge.element.key_columns(), "$key"),
-                    key_text(source.clone(), "$source"),
-                    key_text(target.clone(), "$target"),
-                ];
-                Ok(self.rows_query(&edge.element, keys))
-            }
-            Input::AdmittedVertices { vertex, table } => {
-                let plan = &self.vertices[vertex];
-                let elements = self.vertex_elements(vertex);
-                let element = &self.graph.vertices[table];
-                self.admitted_query(element, &elements, &plan.name, &plan.conditions, None)
-            }
-            Input::AdmittedEdges { edge, table } => {
-                let plan = &self.edges[edge];
-                let elements = self.edge_elements(edge);
-                let element = &self.graph.edges[table].element;
-                let cost = plan.cost.as_ref();
-                self.admitted_query(element, &elements, &plan.name, &plan.conditions, cost)
-            }
-        }
-    }
-
-    /// Keys and those properties that the match gives.
-    fn rows_query(&self, element: &Element, mut columns: Vec<String>) -> String {
-        let wanted: BTreeSet<&str> = (self.columns.iter())
-            .filter_map(|column| match &column.value {
-                Value::Vertex(_, Part::Property(name))
-                | Value::Edge(_, Part::Property(name))
-                | Value::Group(_, Part::Property(name)) => Some(name.as_str()),
-                _ => None,
-            })
-            .collect();
-        for property in element.properties.iter().filter(|p| wanted.contains(&*p.name)) {
-            columns.push(format!(
-                "{} AS {}",
-                cast(&property.text, property.of),
-                quoted(&property.name)
-            ));
-        }
-        format!("SELECT {} FROM {}", columns.join(", "), self.relation(element))
-    }
-
-    fn admitted_query(
-        &self,
-        element: &Element,
-        elements: &[&Element],
-        alias: &str,
-        conditions: &[Condition],
-        cost: Option<&Condition>,
-    ) -> Result<String, QueryError> {
-        let mut columns = vec![key_text(element.key_columns(), "$key")];
-        columns.extend(
-            (element.properties.iter())
-                .map(|property| format!("{} AS {}", property.text, quoted(&property.name))),
-        );
-        let mut missing = BTreeSet::new();
-        for condition in conditions.iter().chain(cost) {
-            for (name, at) in condition.properties_of(alias) {
-                let of = property_type(elements, alias, &name, at)?;
-                if element.property(&name).is_none() && missing.insert(name.clone()) {
-                    columns.push(format!("{} AS {}", cast("NULL", of), quoted(&name)));
-                }
-            }
-        }
-        let cost = cost.map_or("CAST(1 AS DOUBLE)".to_owned(), |cost| {
-            format!("CAST({} AS DOUBLE)", cost.expression.text)
-        });
-        let passes: Vec<String> =
-            conditions.iter().map(|c| format!("({})", c.expression.text)).collect();
-        let passes = if passes.is_empty() { "TRUE".to_owned() } else { passes.join(" AND ") };
-        Ok(format!(
-            "SELECT \"$key\", {cost} AS \"$cost\" FROM (SELECT {} FROM {}) AS {} WHERE {passes}",
-            columns.join(", "),
-            self.relation(element),
-            quoted(alias),
-        ))
-    }
-
-    fn relation(&self, element: &Element) -> String {
-        let (schema, table) = &element.relation;
-        [&*self.graph.database, schema, table].map(quoted).join(".")
-    }
-}
-
-impl Element {
-    fn key_columns(&self) -> Vec<String> {
-        match &self.held {
-            Held::Kind(_) => vec![crate::kind_table::ID.to_owned()],
-            Held::Rows(key) => key.clone(),
-        }
-    }
 }
 
 fn reach(path: &PathPattern, quantifier: Option<Quantifier>) -> Reach {
@@ -712,7 +488,7 @@ pub(super) fn labelled<'a>(
     Ok(admitted.map(|(place, _)| place).collect())
 }
 
-fn property_type(
+pub(super) fn property_type(
     elements: &[&Element],
     variable: &str,
     property: &str,
@@ -747,25 +523,6 @@ fn property_type(
 /// The type of a list of values; what has no list type of its own is given as text.
 fn list_of(of: Type) -> Type {
     if of == Type::Integer { Type::Integers } else { Type::Texts }
-}
-
-fn cast(text: &str, of: Type) -> String {
-    match of {
-        Type::Text => format!("CAST({text} AS VARCHAR)"),
-        Type::Integer => format!("CAST({text} AS BIGINT)"),
-        Type::Float => format!("CAST({text} AS DOUBLE)"),
-        Type::Boolean => format!("CAST({text} AS BOOLEAN)"),
-        Type::Time => format!("arrow_cast({text}, 'Timestamp(Nanosecond, Some(\"UTC\"))')"),
-        Type::Texts => format!("CAST({text} AS VARCHAR[])"),
-        Type::Integers => format!("CAST({text} AS BIGINT[])"),
-    }
-}
-
-/// The columns of a key as one text; NULL if one of them is.
-fn key_text(columns: Vec<String>, name: &str) -> String {
-    let parts: Vec<String> =
-        columns.iter().map(|column| format!("CAST({} AS VARCHAR)", quoted(column))).collect();
-    format!("{} AS {}", parts.join(" || chr(31) || "), quoted(name))
 }
 
 /// The property of `a.id`, the function of `path_length(p)`, as PostgreSQL names columns.

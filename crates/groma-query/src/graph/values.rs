@@ -11,8 +11,8 @@ use groma_model::Timestamp;
 use groma_store::Entity;
 
 use super::exec::Rows;
+use super::plan::{GraphQuery, Part, Value};
 use super::property_graph::{Element, Held};
-use super::query::{GraphQuery, Part, Value};
 use crate::kind_table::value_cell;
 use crate::table::{Cell, Sheet, Type};
 
