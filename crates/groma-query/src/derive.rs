@@ -275,25 +275,33 @@ impl Derived {
         let (snapshot, epochs) = (self.database.snapshot(), self.epochs());
         let mut times = epochs.inside();
         let last = times.pop().unwrap_or(Timestamp::MAX);
-        let now = Epoch::new(self.network_at(last), parties);
+        let mut now = Epoch::new(self.network_at(last), parties);
         let concern = epochs.concern(snapshot, &now.network, parties);
         let stand_ins = StandIns::new(epochs, snapshot, &now.network);
         let standing = |at: &Timestamp| {
-            let endpoints = stand_ins.as_ref()?.endpoints_at(*at, &now.endpoints, &concern)?;
+            let endpoints =
+                stand_ins.as_ref()?.endpoints_at(*at, &now.endpoints, parties, &concern)?;
             Some(Epoch { network: Arc::clone(&now.network), endpoints })
         };
         let known: Vec<Option<Epoch>> = times.iter().map(standing).collect();
-        let missing: Vec<Timestamp> = times
+        let mut missing: Vec<Timestamp> = times
             .iter()
             .zip(&known)
             .filter(|(_, epoch)| epoch.is_none())
             .map(|(at, _)| *at)
             .collect();
+        missing.truncate(EPOCHS_MAX);
         self.build_networks(&missing);
         let mut networks: Vec<Epoch> = (times.iter().zip(known))
-            .map(|(at, epoch)| epoch.unwrap_or_else(|| Epoch::new(self.network_at(*at), parties)))
+            .map(|(at, epoch)| match epoch {
+                Some(epoch) => epoch,
+                None if missing.contains(at) => Epoch::new(self.network_at(*at), parties),
+                // Too many to build a network for each: nobody knows where these were.
+                None => now.without(|party| concern.touches(party, party)),
+            })
             .collect();
         drop(stand_ins);
+        epochs.lost(parties).into_iter().for_each(|party| now.endpoints[party] = None);
         networks.push(now);
         (networks, concern)
     }

@@ -13,11 +13,16 @@ use groma_network::{
 };
 use groma_store::{Entity, Snapshot};
 
+use crate::handover::HandedOver;
 use crate::parties::Parties;
 
 /// Most times in the log's window at which the topology may change, since each has a network of its
 /// own; of more, the first are taken and a problem says so.
 pub(crate) const EPOCHS_MAX: usize = 32;
+
+/// Most such times if machines only change their VLAN or address, so that the network of now can stand
+/// for most of them.
+pub(crate) const EPOCHS_OF_MOVES_MAX: usize = 1_024;
 
 /// When the topology changed inside the log's window.
 #[derive(Debug, Default)]
@@ -30,13 +35,20 @@ pub(crate) struct EpochTimes {
     changed: Vec<EntityRef>,
     /// Whether nothing changed after the window: then its end is now.
     ends_now: bool,
+    /// Addresses that went from one machine to another.
+    pub(crate) handed_over: HandedOver,
 }
 
 impl EpochTimes {
     /// Of the facts that begin or cease to hold inside the window.
     pub(crate) fn find(snapshot: &Snapshot, window: Interval) -> EpochTimes {
         let lasting = LASTING_KINDS.map(|kind| snapshot.schema().id(kind));
+        let handed_over = HandedOver::find(snapshot);
         let mut epochs = EpochTimes { ends_now: true, ..EpochTimes::default() };
+        let inside = |time: &Timestamp| window.from < *time && *time < window.to;
+        epochs.taken.extend(handed_over.times().filter(inside).map(|time| time.0));
+        epochs.ends_now =
+            handed_over.times().all(|time| time < window.to || time == Timestamp::MAX);
         for entity in snapshot.all_entities() {
             let kind = snapshot.schema().kind(entity.id().kind);
             // What a site adds is no part of the topology.
@@ -61,8 +73,11 @@ impl EpochTimes {
         }
         epochs.taken.sort_unstable();
         epochs.taken.dedup();
-        epochs.left_out = epochs.taken.len().saturating_sub(EPOCHS_MAX);
-        epochs.taken.truncate(EPOCHS_MAX);
+        let only_moves = epochs.changed.iter().all(|entity| is_move(snapshot, entity));
+        let taken_max = if only_moves { EPOCHS_OF_MOVES_MAX } else { EPOCHS_MAX };
+        epochs.left_out = epochs.taken.len().saturating_sub(taken_max);
+        epochs.taken.truncate(taken_max);
+        epochs.handed_over = handed_over;
         epochs
     }
 
@@ -77,6 +92,18 @@ impl EpochTimes {
             None => times.push(Timestamp::MAX),
         }
         times
+    }
+
+    /// Parties that are addresses of which nobody knows in the last epoch who has them, since they went
+    /// on to others after the last change that is taken into account.
+    pub(crate) fn lost(&self, parties: &Parties) -> Vec<usize> {
+        let Some(last) = self.taken.last().filter(|_| self.left_out > 0) else { return Vec::new() };
+        let is_lost = |name: &str| {
+            let address = self.handed_over.address(name);
+            address.is_some_and(|ip| self.handed_over.changes_from(ip, Timestamp(last + 1)))
+        };
+        let parties = parties.parties.iter().enumerate();
+        parties.filter(|(_, party)| is_lost(&party.name)).map(|(number, _)| number).collect()
     }
 
     /// The parties whose traffic must be looked at epoch by epoch.
@@ -105,8 +132,10 @@ impl EpochTimes {
             names.contains(name)
                 || device.is_some_and(|device| machines.contains(&network.device(device).name))
         };
-        let mut concerned: Vec<bool> =
-            parties.parties.iter().map(|party| moved(&party.name)).collect();
+        let goes_over = |name: &str| self.handed_over.address(name).is_some();
+        let mut concerned: Vec<bool> = (parties.parties.iter())
+            .map(|party| goes_over(&party.name) || moved(&party.name))
+            .collect();
         // Who could have been called instead counts as well.
         for group in &parties.groups {
             if group.members.iter().any(|member| concerned[*member]) {
@@ -124,16 +153,17 @@ impl EpochTimes {
 pub(crate) struct StandIns<'a> {
     snapshot: &'a Snapshot,
     network: &'a Network,
+    handed_over: &'a HandedOver,
     by_place: HashMap<(AccessIndex, u16), EndpointIndex>,
 }
 
 impl<'a> StandIns<'a> {
     pub(crate) fn new(
-        epochs: &EpochTimes,
+        epochs: &'a EpochTimes,
         snapshot: &'a Snapshot,
         network: &'a Network,
     ) -> Option<StandIns<'a>> {
-        let only_moves = epochs.changed.iter().all(|entity| is_vlan_move(snapshot, entity));
+        let only_moves = epochs.changed.iter().all(|entity| is_move(snapshot, entity));
         only_moves.then(|| {
             let places = network.endpoints().iter().enumerate().filter_map(|(index, endpoint)| {
                 let vlan = network.vlans()[endpoint.vlan?.index()].vid;
@@ -141,7 +171,8 @@ impl<'a> StandIns<'a> {
                     endpoint.placement == Placement::Placed && !endpoint.attachments().is_empty();
                 placed.then_some(((endpoint.access?, vlan), EndpointIndex::from(index)))
             });
-            StandIns { snapshot, network, by_place: places.collect() }
+            let handed_over = &epochs.handed_over;
+            StandIns { snapshot, network, handed_over, by_place: places.collect() }
         })
     }
 
@@ -150,9 +181,18 @@ impl<'a> StandIns<'a> {
         &self,
         at: Timestamp,
         now: &[Option<EndpointIndex>],
+        parties: &Parties,
         concern: &Concern,
     ) -> Option<Vec<Option<EndpointIndex>>> {
         let of = |(party, endpoint): (usize, &Option<EndpointIndex>)| match endpoint {
+            _ if let Some(ip) = self.handed_over.address(&parties.parties[party].name) => {
+                match self.handed_over.holder(ip, at) {
+                    Some(holder) => {
+                        self.endpoint_at(at, self.network.endpoint_for(holder)?).map(Some)
+                    }
+                    None => Some(None),
+                }
+            }
             Some(endpoint) if concern.touches(party as u32, party as u32) => {
                 self.endpoint_at(at, *endpoint).map(Some)
             }
@@ -204,7 +244,7 @@ impl<'a> StandIns<'a> {
 const RUNS_ON_MAX: usize = 8;
 
 /// Whether all that changed about an entity is the VLAN that it is in, or an address.
-fn is_vlan_move(snapshot: &Snapshot, entity: &EntityRef) -> bool {
+fn is_move(snapshot: &Snapshot, entity: &EntityRef) -> bool {
     let kind = snapshot.schema().kind(entity.kind);
     let may_change: &[&str] = match &*kind.name {
         "network.address" => return true,

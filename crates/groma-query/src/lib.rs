@@ -21,6 +21,7 @@ mod epochs;
 mod error;
 mod functions;
 mod graph;
+mod handover;
 mod kind_table;
 mod memory;
 mod messages;

@@ -1,7 +1,7 @@
 //! Who talks: the names of the message log and the instances of the model, with the role that each
 //! plays in a hop and the group in which another one could stand in for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use groma_model::{EntityRef, KindId, Timestamp, Value};
@@ -83,9 +83,8 @@ impl Parties {
         };
         let mut parties = Parties::default();
         let mut groups: HashMap<EntityRef, usize> = HashMap::new();
-        let mut known: HashMap<&str, usize> = HashMap::with_capacity(names.len());
+        let mut known: HashSet<Arc<str>> = HashSet::with_capacity(names.len());
         for name in names {
-            known.insert(name, parties.parties.len());
             let party = match snapshot.get(reader.instance, name) {
                 Some(instance) => parties.instance(instance, &reader, &mut groups),
                 None => Party {
@@ -95,10 +94,12 @@ impl Parties {
                     label: Arc::from("client"),
                 },
             };
+            // A log may call one instance by two names; it is one party of two numbers.
+            known.insert(Arc::clone(&party.name));
             parties.parties.push(party);
         }
         for instance in snapshot.entities(reader.instance) {
-            if !known.contains_key(instance.key()) {
+            if !known.contains(instance.key()) {
                 let party = parties.instance(instance, &reader, &mut groups);
                 parties.parties.push(party);
             }

@@ -81,6 +81,13 @@ impl Epoch {
         let endpoints = parties.parties.iter().map(|party| network.endpoint(&party.name)).collect();
         Epoch { network, endpoints }
     }
+
+    /// The same, without the end points of some parties.
+    pub(crate) fn without(&self, unknown: impl Fn(u32) -> bool) -> Epoch {
+        let parties = self.endpoints.iter().enumerate();
+        let kept = parties.map(|(party, endpoint)| endpoint.filter(|_| !unknown(party as u32)));
+        Epoch { network: Arc::clone(&self.network), endpoints: kept.collect() }
+    }
 }
 
 impl Traffic {
