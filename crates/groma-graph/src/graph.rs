@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use groma_model::KindId;
 
+use crate::flat::{Flat, FlatChain};
 use crate::{Index, Label, NodeIndex, Way};
 
 /// A vertex: an entity by its number in the index, or behind those a row by its place.
@@ -119,6 +120,8 @@ pub struct Graph {
     table_of_row: Vec<u16>,
     /// For each chain, the way back.
     back: Vec<Vec<ChainStep>>,
+    /// For each chain of several references, where it leads if that is written down.
+    flats: Vec<Option<Arc<FlatChain>>>,
 }
 
 impl Graph {
@@ -144,7 +147,13 @@ impl Graph {
                 EdgeTable::Rows(_) => Vec::new(),
             })
             .collect();
-        Graph { index, vertex_tables, edge_tables, table_of_kind, table_of_row, back }
+        let flats = (edge_tables.iter())
+            .map(|table| match table {
+                EdgeTable::Chain(chain) => (chain.steps.len() > 1).then(|| index.flats.of(chain)),
+                EdgeTable::Rows(_) => None,
+            })
+            .collect();
+        Graph { index, vertex_tables, edge_tables, table_of_kind, table_of_row, back, flats }
     }
 
     /// The index behind it.
@@ -227,31 +236,73 @@ impl Graph {
             }
             EdgeTable::Chain(chain) => {
                 let Some(node) = self.node(vertex) else { return };
-                let length = chain.steps.len();
-                let (steps, owner_after) = match way {
-                    Way::Along => (&chain.steps, chain.owner_after),
-                    Way::Against => (&self.back[usize::from(table)], length - chain.owner_after),
-                };
-                let near = if way == Way::Along { chain.source } else { chain.target };
-                let passes = |kind: Option<KindId>, node| {
-                    kind.is_none_or(|kind| self.index.id(node).kind == kind)
-                };
-                if !passes(near, node) || chain.working && !self.index.works(node) {
-                    return;
-                }
                 let far = if way == Way::Along { chain.target } else { chain.source };
-                let trail = Trail { steps, owner_after, working: chain.working };
-                self.follow(node, 0, node, &trail, &mut |end, owner| {
-                    let other = Vertex(end.0);
-                    if !passes(far, end) || self.table_of(other).is_none() {
-                        return;
+                // Of a kind that is a vertex table, every entity that exists is a vertex.
+                let sure =
+                    far.is_some_and(|kind| self.table_of_kind[usize::from(kind.0)].is_some());
+                let mut arrive = |owner, other| {
+                    if sure || self.table_of(other).is_some() {
+                        let (source, target) =
+                            if way == Way::Along { (vertex, other) } else { (other, vertex) };
+                        visit(EdgeId { table, owner, source, target }, other);
                     }
-                    let (source, target) =
-                        if way == Way::Along { (vertex, other) } else { (other, vertex) };
-                    visit(EdgeId { table, owner: owner.0, source, target }, other);
+                };
+                let flat = self.flats[usize::from(table)].as_ref();
+                match flat.and_then(|flat| flat.get(way, || self.flatten(chain, table, way))) {
+                    Some(flat) => {
+                        flat.at(node).iter().for_each(|(owner, other)| arrive(*owner, *other));
+                    }
+                    None => self.chain_at(node, chain, table, way, &mut arrive),
+                }
+            }
+        }
+    }
+
+    /// Where a chain leads from every vertex.
+    fn flatten(&self, chain: &Chain, table: u16, way: Way) -> Flat {
+        let mut flat = Flat::new(self.index.nodes_end());
+        let near = if way == Way::Along { chain.source } else { chain.target };
+        let kinds = self.index.schema().kinds().iter().map(|kind| kind.id);
+        for kind in kinds.filter(|kind| near.is_none_or(|near| near == *kind)) {
+            for node in self.index.nodes(kind) {
+                flat.add(node, |edges| {
+                    self.chain_at(node, chain, table, way, &mut |owner, other| {
+                        edges.push((owner, other));
+                    });
                 });
             }
         }
+        flat
+    }
+
+    /// Where a chain leads from one entity: the owner and the other end of each edge.
+    fn chain_at(
+        &self,
+        node: NodeIndex,
+        chain: &Chain,
+        table: u16,
+        way: Way,
+        visit: &mut dyn FnMut(u32, Vertex),
+    ) {
+        let length = chain.steps.len();
+        let (steps, owner_after, near, far) = match way {
+            Way::Along => (&chain.steps, chain.owner_after, chain.source, chain.target),
+            Way::Against => {
+                let back = &self.back[usize::from(table)];
+                (back, length - chain.owner_after, chain.target, chain.source)
+            }
+        };
+        let passes =
+            |kind: Option<KindId>, node| kind.is_none_or(|kind| self.index.id(node).kind == kind);
+        if !passes(near, node) || chain.working && !self.index.works(node) {
+            return;
+        }
+        let trail = Trail { steps, owner_after, working: chain.working };
+        self.follow(node, 0, node, &trail, &mut |end, owner| {
+            if passes(far, end) {
+                visit(owner.0, Vertex(end.0));
+            }
+        });
     }
 
     fn follow(

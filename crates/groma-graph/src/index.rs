@@ -19,6 +19,7 @@ use groma_store::{Entity, Snapshot};
 use imbl::OrdMap;
 
 use crate::chunks::Chunks;
+use crate::flat::Flats;
 use crate::labels::{Label, Labels};
 
 /// Number of an entity in an [`Index`] and those made from it.
@@ -80,6 +81,8 @@ pub struct Index {
     numbers: Vec<OrdMap<Arc<str>, NodeIndex>>,
     /// By kind number, how many exist.
     counts: Vec<u32>,
+    /// Where chains lead in this version, those that are asked often.
+    pub(crate) flats: Arc<Flats>,
 }
 
 /// Numbers of entities that are gone are taken back when they are more than those that exist.
@@ -97,6 +100,7 @@ impl Index {
             nodes: Chunks::default(),
             numbers: vec![OrdMap::new(); kinds],
             counts: vec![0; kinds],
+            flats: Arc::default(),
         };
         for entity in snapshot.all_entities() {
             let number = index.number(entity.id());
@@ -129,7 +133,7 @@ impl Index {
         if many_gone || !Arc::ptr_eq(&self.schema, after.schema()) {
             return Index::build(after, self.at);
         }
-        let mut next = self.clone();
+        let mut next = Index { flats: Arc::default(), ..self.clone() };
         let mut touched = BTreeSet::new();
         for difference in before.diff(after) {
             let (before, after) = (difference.before.as_deref(), difference.after.as_deref());

@@ -13,6 +13,7 @@
 
 mod chunks;
 mod connected;
+mod flat;
 mod graph;
 mod index;
 mod labels;
