@@ -187,7 +187,8 @@ fn given(value: Value) -> Result<Given, QueryError> {
 /// Batches as the engine makes them. Dropping them, as when the client goes, stops the engine.
 struct Rows {
     receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-    task: Task<()>,
+    /// `None`: it has ended.
+    task: Option<Task<()>>,
     limits: Limits,
     door: Arc<Door>,
     _cancel: watch::Sender<bool>,
@@ -212,10 +213,12 @@ impl Rows {
             }
         });
         let door = Arc::clone(door);
-        Rows { receiver, task, limits, door, _cancel: cancel, _place: place }
+        Rows { receiver, task: Some(task), limits, door, _cancel: cancel, _place: place }
     }
 
+    /// May be asked again after the end: there is nothing more.
     async fn next(&mut self) -> Option<Result<RecordBatch, QueryError>> {
+        let task = self.task.as_mut()?;
         let batch = tokio::select! {
             biased;
             ended = self.limits.ended() => return Some(Err(ended)),
@@ -223,7 +226,11 @@ impl Rows {
         };
         match batch {
             // The channel is closed: the task has ended, or panicked.
-            None => (&mut self.task.0).await.err().map(|_| Err(work::internal())),
+            None => {
+                let ended = (&mut task.0).await;
+                self.task = None;
+                ended.err().map(|_| Err(work::internal()))
+            }
             some => some,
         }
     }
