@@ -248,8 +248,17 @@ impl Database {
             state.heard_at = state.heard_at.max(Some(row.heard_at));
             state.commits += 1;
             state.problems += row.problems;
+            if row.changes > 0 {
+                state.content_at = state.content_at.max(Some(row.heard_at));
+            }
         }
         for (source, now) in &self.sources {
+            // What it said last may have been the same again; if nothing changed later, it is known.
+            if let Some(state) = sources.get_mut(source)
+                && now.content_at <= state.heard_at
+            {
+                state.content_at = now.content_at;
+            }
             for batch in now.batches.iter().filter(|batch| batch.version <= at) {
                 let state = sources.entry(Arc::clone(source)).or_default();
                 state.keep_batch(Arc::clone(batch));
