@@ -125,7 +125,7 @@ impl Inventory {
             match part {
                 "vars" => {}
                 "children" => {
-                    drop(self.groups.entry(group.clone()).or_default().1.insert(line.to_owned()))
+                    self.groups.entry(group.clone()).or_default().1.extend([line.to_owned()])
                 }
                 _ => {
                     let mut words = line.split_whitespace();
@@ -196,7 +196,7 @@ impl Inventory {
             }
             _ => {}
         }
-        let mut below = |inventory: &mut Inventory, child: &str| {
+        let below = |inventory: &mut Inventory, child: &str| {
             inventory.groups.entry(name.to_owned()).or_default().1.insert(child.to_owned());
         };
         match group.get("children") {

@@ -54,6 +54,8 @@ pub(crate) static IMPORTER: Importer = Importer {
 };
 
 const PORT: u16 = 161;
+/// Bytes of stack of a walk.
+const STACK_SIZE: usize = 16 << 20;
 
 /// One device.
 struct Agent {
@@ -184,6 +186,20 @@ impl Live for Agent {
     }
 
     fn fetch(&self, now: Timestamp) -> Result<Recording, FetchError> {
-        fetch::fetch(self, now)
+        // The library keeps buffers of 64 KiB on the stack, many of them at once.
+        let walked = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK_SIZE);
+            thread.spawn_scoped(scope, || fetch::fetch(self, now)).map(|walk| walk.join())
+        });
+        let failed = |reason: &str| FetchError::Failed {
+            what: self.name.clone(),
+            reason: reason.into(),
+            retry_after: None,
+        };
+        match walked {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(failed("its answers made the decoder of SNMP give up")),
+            Err(_) => Err(failed("no thread could be started")),
+        }
     }
 }
