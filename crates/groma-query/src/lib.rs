@@ -12,6 +12,7 @@
 
 mod audit;
 mod catalog;
+mod changes;
 mod clock;
 mod copy;
 mod derive;

@@ -89,6 +89,14 @@ impl Past {
         }
     }
 
+    /// The sequence of the last entry of the journal that comes before this version. 0: none does.
+    pub(crate) fn sequence_before(&self, version: Version) -> u64 {
+        let (oldest, _) = self.oldest;
+        let before = version.0.saturating_sub(oldest.0 + 1) as usize;
+        let last = before.min(self.commits.len()).checked_sub(1);
+        last.map_or(0, |place| self.commits[place].1)
+    }
+
     /// The way to a database as it was known at a version.
     pub(crate) fn of(
         &self,
@@ -112,7 +120,7 @@ impl Past {
         let alive = current
             .filter(|current| current.owner_at(version).0 == current.name() && !current.followed());
         if let Some(found) = alive.and_then(|current| self.recent.at(current, version)) {
-            return Ok(PastReader(Way::Known(found)));
+            return Ok(PastReader(Way::Known(Box::new(found))));
         }
         Ok(PastReader(Way::Journal {
             name: Arc::clone(owner),
@@ -128,7 +136,7 @@ impl Past {
 pub struct PastReader(Way);
 
 enum Way {
-    Known(Database),
+    Known(Box<Database>),
     Journal {
         name: Arc<str>,
         version: Version,
@@ -140,7 +148,7 @@ enum Way {
 
 impl From<Database> for PastReader {
     fn from(database: Database) -> PastReader {
-        PastReader(Way::Known(database))
+        PastReader(Way::Known(Box::new(database)))
     }
 }
 
@@ -152,7 +160,7 @@ impl PastReader {
     /// The journal fails, or an entry of it cannot be read.
     pub fn read(self) -> Result<Database, StoreError> {
         match self.0 {
-            Way::Known(database) => Ok(database),
+            Way::Known(database) => Ok(*database),
             Way::Journal { name, version, schemas, reader, checkpoints } => {
                 let start = nearest(&checkpoints, version, &schemas);
                 let reached = read_up_to(start, version, &schemas, reader.as_ref())?;

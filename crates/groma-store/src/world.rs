@@ -19,9 +19,9 @@ use crate::past::{Past, PastReader};
 use crate::poll::settle;
 use crate::schemas::Schemas;
 use crate::{
-    Change, CommitRow, Database, Fork, ForkMode, Journal, MemoryJournal, Merge, PROBLEMS_KEPT_MAX,
-    Poll, ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow, StoreError,
-    changes_between,
+    Change, CommitRow, Database, Fork, ForkMode, History, Journal, MemoryJournal, Merge,
+    PROBLEMS_KEPT_MAX, Poll, ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow,
+    StoreError, changes_between,
 };
 
 /// Name of the database that holds what the sources say.
@@ -139,7 +139,7 @@ impl World {
             return Ok(schema);
         }
         let first = errors.remove(0);
-        Err(StoreError::Schema { first, others: errors })
+        Err(StoreError::Schema { first: Box::new(first), others: errors })
     }
 
     /// Makes a site's schema durable and takes it for all databases, in place of the one before.
@@ -232,6 +232,20 @@ impl World {
     /// As [`World::database_at`], but for those of reading.
     pub fn past(&self, name: &str, version: Version) -> Result<PastReader, StoreError> {
         self.past.of(&self.databases, name, version, &self.schemas, self.journal.as_ref())
+    }
+
+    /// The way to the commits of a database from a version on, to be read without the world.
+    ///
+    /// # Errors
+    /// The journal cannot be read. `database` may be one of the past: then none is later than it.
+    pub fn history(&self, database: Database, since: Version) -> Result<History, StoreError> {
+        Ok(History {
+            database,
+            schemas: Arc::clone(&self.schemas),
+            reader: self.journal.reader()?,
+            since,
+            after: self.past.sequence_before(since),
+        })
     }
 
     /// The last version that had been heard at a time, in any database; 0: none had.

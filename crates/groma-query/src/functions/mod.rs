@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod arguments;
+mod changes;
 mod components;
 mod create_token;
 mod cut;
@@ -13,6 +14,7 @@ mod entity_alias;
 mod entity_merge;
 mod entity_split;
 mod explain_crossing;
+mod history;
 mod import;
 mod merge;
 mod merge_preview;
@@ -44,6 +46,8 @@ pub(crate) static ALL: &[&Function] = &[
     &components::FUNCTION,
     &cut::FUNCTION,
     &model_diff::FUNCTION,
+    &changes::FUNCTION,
+    &history::FUNCTION,
     &diff_summary::FUNCTION,
     &merge_preview::FUNCTION,
     &merge::FUNCTION,

@@ -3,6 +3,7 @@
 mod aliases;
 mod attributes;
 mod audit;
+mod changes;
 mod columns;
 mod commits;
 mod conflicts;
@@ -55,6 +56,7 @@ pub(crate) static ALL: &[&Table] = &[
     &drift::TABLE,
     &sources::TABLE,
     &commits::TABLE,
+    &changes::TABLE,
     &problems::TABLE,
     &audit::TABLE,
     &users::TABLE,

@@ -1,5 +1,6 @@
 //! The verbs, one file each. Each is one SQL statement, which `--explain-sql` prints instead.
 
+mod changes;
 mod databases;
 mod demo;
 mod diff;
@@ -7,6 +8,7 @@ mod drop;
 mod figures;
 mod fork;
 mod generate;
+mod history;
 mod import;
 mod merge;
 mod path;
@@ -70,6 +72,8 @@ enum Verb {
     Merge(merge::Args),
     Drop(drop::Args),
     Databases(databases::Args),
+    Changes(changes::Args),
+    History(history::Args),
     Problems(problems::Args),
     Schema(schema::Args),
     Figures(figures::Args),
@@ -145,6 +149,8 @@ pub(crate) fn run() -> ExitCode {
         Verb::Merge(args) => merge::run(&args, &groma),
         Verb::Drop(args) => drop::run(&args, &groma),
         Verb::Databases(args) => databases::run(&args, &groma),
+        Verb::Changes(args) => changes::run(&args, &groma),
+        Verb::History(args) => history::run(&args, &groma),
         Verb::Problems(args) => problems::run(&args, &groma),
         Verb::Schema(args) => schema::run(&args, &groma),
         Verb::Figures(args) => figures::run(&args, &groma),
