@@ -48,6 +48,9 @@ pub trait Live: Send + Sync {
     fn fetch(&self, now: Timestamp) -> Result<Recording, FetchError>;
 }
 
+/// Opens a name with the secrets that it may need.
+pub type Open = fn(&str, &Secrets) -> Result<Box<dyn Live>, OpenError>;
+
 /// A form of names and who opens them.
 pub struct Scheme {
     /// How such a name begins.
@@ -57,7 +60,7 @@ pub struct Scheme {
     /// One sentence for the manual.
     pub doc: &'static str,
     /// Opens a name that begins so. Asks nobody yet.
-    pub open: fn(&str, &Secrets) -> Result<Box<dyn Live>, OpenError>,
+    pub open: Open,
 }
 
 /// A name of a live source is wrong, or a secret for it is missing.

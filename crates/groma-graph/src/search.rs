@@ -84,9 +84,7 @@ impl Search<'_> {
         room.clear();
         match self.edge.reach {
             Reach::Shortest { min, max } => match self.goal {
-                Some(goal) if min <= 1 && goal != self.start => {
-                    self.from_both_ends(goal, max, room)
-                }
+                Some(goal) if min <= 1 && goal != self.start => self.meet_between(goal, max, room),
                 _ => self.breadth_first(min, max, room),
             },
             Reach::Cheapest { min, max } => self.cheapest(min, max, room),
@@ -148,7 +146,7 @@ impl Search<'_> {
     }
 
     /// Level by level from whichever end has fewer places open; the first meeting is the shortest way.
-    fn from_both_ends(
+    fn meet_between(
         &self,
         goal: Vertex,
         max: Option<u32>,

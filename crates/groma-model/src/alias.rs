@@ -22,7 +22,7 @@ pub enum AliasKind {
 }
 
 /// What makers, installers and scripts write where they know nothing, in upper case.
-const PLACEHOLDERS: [&str; 27] = [
+const PLACEHOLDERS: [&str; 26] = [
     "N/A",
     "NA",
     "NONE",
@@ -37,7 +37,6 @@ const PLACEHOLDERS: [&str; 27] = [
     "EMPTY",
     "TBD",
     "TBA",
-    "TODO",
     "TEST",
     "NOT SPECIFIED",
     "NOT AVAILABLE",

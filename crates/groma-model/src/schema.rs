@@ -59,6 +59,7 @@ impl Schema {
     ///
     /// # Errors
     /// The first thing that is wrong.
+    #[expect(clippy::result_large_err, reason = "made once per store, and taken apart at once")]
     pub fn parse(files: &[(&str, &str)]) -> Result<Schema, SchemaError> {
         let texts: Vec<_> = files.iter().map(|(name, text)| SchemaText::new(name, text)).collect();
         let (schema, errors) = read::read(&Schema::default(), &texts, read::As::BuiltIn);

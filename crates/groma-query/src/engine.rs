@@ -275,7 +275,10 @@ impl Engine {
         }
         let then = match then {
             Version(0) => None,
-            then => Some(self.world().past(name, then)?).map(PastReader::read).transpose()?,
+            then => {
+                let past = self.world().past(name, then)?;
+                Some(past.read()?)
+            }
         };
         let looked_back = known.as_it_was(then.as_ref(), at);
         let mut kept = hindsights();

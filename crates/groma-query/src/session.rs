@@ -208,7 +208,8 @@ impl Session {
             ));
         };
         let (types, schema) = match &statement.statement {
-            Statement::Sql(ast) => self.describe(ast).await?,
+            // Planning holds much on the stack of whoever waits.
+            Statement::Sql(ast) => Box::pin(self.describe(ast)).await?,
             _ => (BTreeMap::new(), None),
         };
         let count = statement::parameter_count(sql);

@@ -98,7 +98,7 @@ pub enum StoreError {
     #[error("{first}")]
     Schema {
         /// The first thing that is wrong.
-        first: SchemaError,
+        first: Box<SchemaError>,
         /// What else is.
         others: Vec<SchemaError>,
     },

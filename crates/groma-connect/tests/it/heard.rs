@@ -48,7 +48,15 @@ impl World {
         let key = (observation.kind.to_string(), observation.key.clone());
         let entity = self.entities.entry(key).or_default();
         for (name, raw) in &observation.attributes {
-            let at = kind.attribute(name).unwrap_or_else(|| panic!("{kind} has no {name}"));
+            // The store tells of it once a commit.
+            let Some(at) = kind.attribute(name) else {
+                self.problems.push(Problem::new(
+                    kind.to_string(),
+                    name,
+                    "it has no such attribute",
+                ));
+                continue;
+            };
             let attribute = &kind.attributes[at];
             let value = Value::read(raw, attribute, schema)
                 .unwrap_or_else(|error| panic!("{}: {error}", observation.key));

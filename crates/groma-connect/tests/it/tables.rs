@@ -59,7 +59,7 @@ fn the_csv_of_a_kind_is_read() {
     assert_eq!(world.observations[1].valid.to, world.observations[2].valid.from);
     assert_eq!(world.observations.len(), 4);
     for words in [
-        ["physical.port.csv:1", "colour"],
+        ["physical.port", "colour"],
         ["physical.port.csv:5", "2 fields"],
         ["physical.port.csv:6", "stands above with other values"],
         ["physical.port.csv:7", "no id"],
@@ -69,7 +69,7 @@ fn the_csv_of_a_kind_is_read() {
     ] {
         assert!(world.has_problem(&words), "{words:?} in {:?}", world.problems);
     }
-    assert_eq!(world.problems.len(), 7);
+    assert_eq!(world.problems.len(), 8);
 }
 
 #[test]

@@ -194,6 +194,7 @@ impl Names {
 ///
 /// # Errors
 /// It is not TOML, or not of this shape.
+#[expect(clippy::result_large_err, reason = "made once per file, and taken apart at once")]
 pub(super) fn parse(file: &SchemaText) -> Result<SchemaFile, SchemaError> {
     toml::from_str(&file.text).map_err(|error| {
         let reason = error.message().replace('\n', " ");

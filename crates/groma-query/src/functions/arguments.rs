@@ -50,6 +50,11 @@ impl Call {
         self.databases.engine()
     }
 
+    /// The session's own database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
     /// Who asks.
     pub(crate) fn user(&self) -> &str {
         self.databases.user()

@@ -26,7 +26,7 @@ pub(super) static FUNCTION: Function = Function {
         let checked = call.engine().world().schema_with(&files);
         let errors = match checked {
             Ok(_) => return Ok(()),
-            Err(StoreError::Schema { first, others }) => std::iter::once(first).chain(others),
+            Err(StoreError::Schema { first, others }) => std::iter::once(*first).chain(others),
             Err(other) => return Err(QueryError::from(other).into()),
         };
         for error in errors {

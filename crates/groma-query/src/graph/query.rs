@@ -346,7 +346,7 @@ impl Builder {
         let sign = |place: usize, sign| {
             tokens.get(place).is_some_and(|lexed| lexed.token == Token::Sign(sign))
         };
-        for place in 0..tokens.len() {
+        for (place, _) in tokens.iter().enumerate() {
             let Some(name) = word(place) else { continue };
             if place > 0 && sign(place - 1, '.') {
                 continue;

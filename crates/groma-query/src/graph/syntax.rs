@@ -182,7 +182,7 @@ fn path(cursor: &mut Cursor) -> Result<PathPattern, QueryError> {
     };
     let selector = selector(cursor)?;
     let mode = mode(cursor);
-    if !(cursor.takes_word("paths") || cursor.takes_word("path")) && !cursor.at_sign('(') {
+    if !cursor.takes_word("paths") && !cursor.takes_word("path") && !cursor.at_sign('(') {
         return Err(cursor.wanted("a vertex such as (a IS label)"));
     }
     let (mut vertices, mut edges) = (vec![vertex(cursor)?], Vec::new());
@@ -207,7 +207,7 @@ fn path(cursor: &mut Cursor) -> Result<PathPattern, QueryError> {
 
 fn selector(cursor: &mut Cursor) -> Result<Selector, QueryError> {
     let several = cursor.at_word("all") || cursor.at_word("shortest");
-    if several && !(cursor.at_word("all") && !cursor.at_word_ahead(1, "shortest")) {
+    if several && (!cursor.at_word("all") || cursor.at_word_ahead(1, "shortest")) {
         let hint = "ANY SHORTEST gives one of the shortest ways.";
         return Err(not_offered(cursor, "asking for several shortest ways", hint));
     }

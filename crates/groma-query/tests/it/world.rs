@@ -1,13 +1,13 @@
 //! The world of a story, and how its questions reach the engine.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
 use groma_events::{SegmentOptions, SegmentWriter};
-use groma_model::{Observation, Raw, Schema, Timestamp};
+use groma_model::{Observation, Raw, Schema, SchemaText, Timestamp};
 use groma_query::{Engine, EngineOptions, Outcome, QueryError, Session};
 use groma_store::{Commit, LIVE, MemoryJournal, Poll, PollOutcome, Segment, World, identify};
 use groma_trace::{Direction, MessageBatch, MessageRecord};
@@ -109,15 +109,10 @@ fresh_for = "1h"
 
 fn schema() -> Arc<Schema> {
     static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
-        let files = ["facility", "physical", "network", "compute", "service"];
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema");
-        let read = |file| std::fs::read_to_string(folder.join(format!("{file}.toml"))).unwrap();
-        let mut texts: Vec<(String, String)> =
-            files.iter().map(|file| ((*file).to_owned(), read(file))).collect();
-        texts.push(("site".into(), SOURCES.into()));
-        let texts: Vec<(&str, &str)> =
-            texts.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
-        Arc::new(Schema::parse(&texts).unwrap())
+        let site = SchemaText { name: "site.toml".into(), text: SOURCES.into() };
+        let (schema, errors) = Schema::builtin().extended(&[site]);
+        assert_eq!(errors, []);
+        Arc::new(schema)
     });
     Arc::clone(&SCHEMA)
 }

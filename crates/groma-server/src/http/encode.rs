@@ -73,6 +73,7 @@ fn read_accept(text: &str) -> Option<(f32, Form)> {
 }
 
 /// Writes batches one after the other.
+#[expect(clippy::large_enum_variant, reason = "one per answer")]
 pub(super) enum Encoder {
     Json { is_first: bool },
     Ndjson,

@@ -120,7 +120,7 @@ impl<'a> Decoder<'a> {
             heard_at: self.time()?,
             source: self.text()?,
             files: self
-                .list(2, |decoder| Ok(SchemaText::new(&*decoder.text()?, &*decoder.text()?)))?,
+                .list(2, |decoder| Ok(SchemaText::new(&decoder.text()?, &decoder.text()?)))?,
         })
     }
 

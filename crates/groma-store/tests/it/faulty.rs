@@ -19,11 +19,13 @@ pub(crate) enum Leaves {
     Whole,
 }
 
+pub(crate) type Entries = Vec<(u64, Vec<u8>)>;
+
 /// A journal whose entries outlive the world that writes them.
 #[derive(Clone, Default)]
 pub(crate) struct Faulty {
     /// By sequence.
-    pub(crate) entries: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
+    pub(crate) entries: Arc<Mutex<Entries>>,
     /// At which append, and what it leaves.
     pub(crate) fails: Option<(usize, Leaves)>,
     /// What a rewrite leaves that fails.

@@ -159,10 +159,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn believed<'a>(
-    entity: Option<&'a Arc<Entity>>,
-    attribute: usize,
-) -> Option<&'a groma_model::Value> {
+fn believed(entity: Option<&Arc<Entity>>, attribute: usize) -> Option<&groma_model::Value> {
     entity?.value(attribute)
 }
 

@@ -233,7 +233,10 @@ fn the_past_is_seen_under_the_schema_of_today() {
     assert_eq!(entity.value(0).unwrap().as_text(), Some("230"));
 }
 
-fn rules(text: &str, world: &[(&str, &str, &[(&str, &str)])]) -> Vec<String> {
+/// Kind, key and attributes of an entity.
+type Told<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+fn rules(text: &str, world: &[Told<'_>]) -> Vec<String> {
     let (schema, errors) = Schema::builtin().extended(&split_texts(text));
     assert_eq!(errors, []);
     let observations: Vec<_> = (world.iter())
@@ -277,7 +280,7 @@ fn what_breaks_a_rule_is_a_problem_with_entity_text_and_reason() {
         unless = { spare = true }
         reason = "twice on one rack"
     "#;
-    let world: [(&str, &str, &[(&str, &str)]); 6] = [
+    let world: [Told<'_>; 6] = [
         ("power.feed", "f1", &[("label", "A"), ("rack", "r1"), ("inside", "r1")]),
         ("power.feed", "f2", &[("label", "A"), ("rack", "r1")]),
         ("power.feed", "f3", &[("rack", "r1")]),
@@ -308,7 +311,7 @@ fn too_few_referrers_are_found_where_nobody_refers() {
         key = "k"
         attributes = [{ name = "rack", type = "reference", to = ["facility.rack"], doc = "d", referrers_at_least = 1 }]
     "#;
-    let world: [(&str, &str, &[(&str, &str)]); 3] = [
+    let world: [Told<'_>; 3] = [
         ("power.feed", "f1", &[("rack", "r1")]),
         ("facility.rack", "r1", &[]),
         ("facility.rack", "r2", &[]),

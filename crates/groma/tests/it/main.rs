@@ -6,4 +6,5 @@ mod called;
 mod errors;
 mod help;
 mod killed;
+mod schema;
 mod verbs;
