@@ -9,7 +9,7 @@ use crate::address::Mac;
 use crate::index::{DeviceIndex, LinkIndex, PortIndex};
 use crate::names::canonical;
 use crate::problem::Problems;
-use crate::read::{Reader, valid_vid};
+use crate::read::{PORT, Reader, valid_vid};
 use crate::shared::SharedVec;
 
 /// Place of a device in the network.
@@ -412,24 +412,8 @@ impl Inventory {
     }
 
     fn read_ports(&mut self, reader: Reader<'_>) {
-        let attributes = [
-            "device",
-            "name",
-            "type",
-            "mac",
-            "admin_up",
-            "up",
-            "mode",
-            "access_vlan",
-            "native_vlan",
-            "allowed_vlans",
-            "vlan",
-            "vrf",
-            "parent",
-            "routing_cost",
-        ];
         let mut parents = Vec::new();
-        for row in reader.rows("physical.port", attributes) {
+        for row in reader.rows("physical.port", PORT) {
             let parts = row.key().split_once(':');
             let Some(device) = row
                 .reference(0)

@@ -12,7 +12,7 @@ use crate::gateway::{Declared, Subnet, by_address};
 use crate::index::{DeviceIndex, PortIndex, VlanIndex};
 use crate::inventory::{Inventory, PortType, Role};
 use crate::problem::Problems;
-use crate::read::Reader;
+use crate::read::{ROUTE, Reader};
 use crate::routing::{NextHop, TableRoute};
 use crate::vlan::Vlans;
 
@@ -198,19 +198,8 @@ impl Lines {
     }
 
     fn read_routes(&mut self, reader: Reader<'_>, inventory: &mut Inventory) {
-        let attributes = [
-            "device",
-            "vrf",
-            "prefix",
-            "protocol",
-            "next_hop_ips",
-            "next_hop_ports",
-            "next_hop_vteps",
-            "drop",
-            "metric",
-        ];
         let mut protocols: FxHashMap<&str, Arc<str>> = FxHashMap::default();
-        for row in reader.rows("network.route", attributes) {
+        for row in reader.rows("network.route", ROUTE) {
             let (Some(device), Some(prefix)) = (row.reference(0), row.text(2)) else { continue };
             let Some(prefix) = parse_prefix(prefix) else { continue };
             let device = inventory.device_or_new(&device.key);

@@ -24,48 +24,48 @@ pub(crate) struct Row<'a, const N: usize> {
 /// by one of another name, and no network needs to be built for each of the two.
 pub const LASTING_KINDS: [&str; 3] = ["service.instance", "compute.process", "compute.container"];
 
+/// What is read of a port, in the order in which it is read.
+pub(crate) const PORT: [&str; 14] = [
+    "device",
+    "name",
+    "type",
+    "mac",
+    "admin_up",
+    "up",
+    "mode",
+    "access_vlan",
+    "native_vlan",
+    "allowed_vlans",
+    "vlan",
+    "vrf",
+    "parent",
+    "routing_cost",
+];
+
+/// What is read of a route, in the order in which it is read.
+pub(crate) const ROUTE: [&str; 9] = [
+    "device",
+    "vrf",
+    "prefix",
+    "protocol",
+    "next_hop_ips",
+    "next_hop_ports",
+    "next_hop_vteps",
+    "drop",
+    "metric",
+];
+
 /// What a network reads of each kind.
 const READ: &[(&str, &[&str])] = &[
     ("physical.device", &["role", "up"]),
-    (
-        "physical.port",
-        &[
-            "device",
-            "name",
-            "type",
-            "mac",
-            "admin_up",
-            "up",
-            "mode",
-            "access_vlan",
-            "native_vlan",
-            "allowed_vlans",
-            "vlan",
-            "vrf",
-            "parent",
-            "routing_cost",
-        ],
-    ),
+    ("physical.port", &PORT),
     ("physical.link", &["a", "b", "up", "out_of_band"]),
     ("network.l2_domain", &["devices"]),
     ("network.vlan", &["domain", "device", "vid", "vni", "merged_into"]),
     ("network.subnet", &["prefix", "vlan", "vid"]),
     ("network.address", &["ip", "prefix_length", "port", "mac", "vrf"]),
     ("network.gateway", &["ip", "mac", "vid", "vrf", "protocol", "members", "active"]),
-    (
-        "network.route",
-        &[
-            "device",
-            "vrf",
-            "prefix",
-            "protocol",
-            "next_hop_ips",
-            "next_hop_ports",
-            "next_hop_vteps",
-            "drop",
-            "metric",
-        ],
-    ),
+    ("network.route", &ROUTE),
     ("network.routing_domain", &["devices", "vrf", "protocol", "default_from"]),
     ("network.neighbor", &["ip", "mac", "state"]),
     ("network.mac_entry", &["device", "vlan", "mac", "port", "vtep", "type"]),
