@@ -5,12 +5,13 @@ use serde_json::Value;
 use super::Finding;
 
 /// Which crates may name a library. A name that ends with `*` stands for all that begin so.
-const DOORS: [(&str, &[&str]); 9] = [
+const DOORS: [(&str, &[&str]); 10] = [
     ("datafusion*", &["groma-query", "groma-server"]),
     ("arrow-pg", &["groma-server"]),
     ("pgwire", &["groma-server"]),
     ("redb", &["groma-server"]),
     ("axum", &["groma-server"]),
+    ("aya", &["groma-probe"]),
     ("plotters*", &["groma"]),
     ("epaint_default_fonts", &["groma"]),
     ("clap", &["groma"]),

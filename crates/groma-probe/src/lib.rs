@@ -1,0 +1,1 @@
+//! Measures how a running program scales, without touching it.
