@@ -1,1 +1,30 @@
 //! How a running program scales.
+//!
+//! A probe counts ([`Samples`]); [`estimate`] makes of the counts what each lock costs and how parallel
+//! the rest is ([`Measured`]); [`predict`] says what other CPUs, clients or faster locks would give
+//! ([`Prediction`]), [`needed`] which change is enough. Behind them are the models of a service in
+//! balance ([`Workload::solve`]) and a simulator that judges estimators and models.
+//!
+//! Times are `f64` seconds, rates per second, shares in [0, 1]. N is the number of CPUs, U their
+//! utilisation, X the throughput, D the CPU time of a request and p the share of it outside of locks:
+//! N·U = X·D, and U_l = X·D_l is how busy the holders of lock l are. Pure: no clock, no files, and dice
+//! only from a seed.
+
+mod error;
+mod estimators;
+mod measured;
+mod models;
+mod samples;
+mod tier;
+mod what_if;
+
+pub use error::CapacityError;
+pub use estimators::estimate;
+pub use measured::{Estimate, Lock, Measured, Method, Wait};
+pub use models::{Load, LockDemand, Solution, Solver, Workload};
+pub use samples::{Contended, LockSamples, OwnerSamples, Samples, WaitKind, WaitSamples};
+pub use tier::Tier;
+pub use what_if::{
+    Bottleneck, Change, Lever, Limits, LockSpeed, Needed, Prediction, Target, Unit, Way, full_at,
+    needed, predict,
+};
