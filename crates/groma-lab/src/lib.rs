@@ -1,0 +1,33 @@
+//! A server whose scalability is known, clients for it, and the check of what a probe says of it.
+//!
+//! ```text
+//!  clients ──r──▶ server: burn D·share under lock l, D·p under none ──r──▶ clients
+//!                   │t                                        ▲
+//!                   ▼                                         │ futexes, ticks, /proc
+//!                 truth: CPU time inside each section      groma-probe
+//!                   └──────────────── compared ───────────────┘
+//! ```
+//!
+//! The truth is the server's own: the CPU clock of its threads around each critical section, over
+//! the window of the probe. What was *injected* is only the mean of the dice.
+
+mod burn;
+mod clients;
+mod flags;
+mod lab;
+mod lock;
+pub mod os;
+mod pool;
+mod server;
+mod spec;
+mod truth;
+mod words;
+
+pub use clients::{Clients, Seen, Served};
+pub use flags::Flags;
+pub use lab::{LISTENING, Lab, Neighbours};
+pub use lock::LockKind;
+pub use pool::PoolKind;
+pub use server::serve;
+pub use spec::{CONNECTIONS_MAX, LOCKS_MAX, Load, Order, Service, Shape};
+pub use truth::{LockTruth, Truth, Window};
