@@ -178,69 +178,7 @@ fn malt() -> serde_json::Value {
     json!({"entities": entities, "relationships": relationships})
 }
 
-const MALT: &str = r#"
-[[input]]
-name = "entities"
-file = "model.json"
-rows = "/entities"
-[[input]]
-name = "relationships"
-file = "model.json"
-rows = "/relationships"
-
-[[map]]
-from = "entities"
-where = { kind = "EK_PACKET_SWITCH" }
-kind = "physical.device"
-key = "{id}"
-attributes.role = { from = "{/attrs/role}", values = { spine = "distribution", leaf = "access", host = "host" } }
-
-[[map]]
-from = "entities"
-where = { kind = "EK_PACKET_SWITCH", "/attrs/role" = "host" }
-kind = "compute.host"
-key = "{id}"
-attributes = { device = "{id}" }
-
-[[map]]
-from = "entities"
-where = { kind = "EK_PORT" }
-kind = "physical.port"
-key = "{parent:a}:{/attrs/name}"
-join.parent = { input = "relationships", where = { kind = "RK_CONTAINS" }, key = "{z}", equals = "{id}" }
-[map.attributes]
-device = "{parent:a}"
-name = "{/attrs/name}"
-mode = { from = "{/attrs/name|match ^[a-z]+}", values = { up = "trunk", down = "trunk", server = "access", eth = "routed" } }
-access_vlan = { from = "{/attrs/name|match ^server}", values = { server = 10 } }
-
-[[map]]
-from = "entities"
-where = { kind = "EK_INTERFACE" }
-unless = { "/attrs/address" = "" }
-kind = "network.address"
-key = "{port:z|after port/}|{/attrs/address|before /}"
-join.port = { input = "relationships", where = { kind = "RK_TRAVERSES" }, key = "{a}", equals = "{id}" }
-attributes = { ip = "{/attrs/address|before /}", prefix_length = "{/attrs/address|after /}", port = "{port:z|after port/}" }
-
-[[map]]
-from = "entities"
-where = { kind = "EK_NETWORK" }
-kind = "network.subnet"
-key = "default|{/attrs/prefix}"
-attributes = { prefix = "{/attrs/prefix}", vid = "{/attrs/vlan}" }
-
-[[wire]]
-for.leaf = { kind = "physical.device", where = { role = "access" } }
-for.spine = { kind = "physical.device", where = { role = "distribution" } }
-a = "{leaf}:up{spine#|+1}"
-b = "{spine}:down{leaf#|+1}"
-
-[[wire]]
-for.host = { kind = "physical.device", where = { role = "host" } }
-a = "{host}:eth0"
-b = "leaf{host#|/8|+1}:server{host#|%8|+1}"
-"#;
+const MALT: &str = include_str!("../../testdata/malt.toml");
 
 #[test]
 fn a_model_of_malt_becomes_a_fabric() {
