@@ -1,4 +1,4 @@
-//! Memory of one query: a part of what all queries may use together, so that one that asks for too
+//! Memory of one session: a part of what all queries may use together, so that one that asks for too
 //! much ends with an error and not the server.
 
 use std::fmt;
@@ -28,25 +28,25 @@ pub(crate) fn runtime(bytes_max: Option<usize>) -> Arc<RuntimeEnv> {
     runtime.unwrap_or_default()
 }
 
-/// The same with a bound for one query; `None`: as it is.
-pub(crate) fn runtime_of_query(
+/// The same with a bound for what one session works on at a time; `None`: as it is.
+pub(crate) fn runtime_of_session(
     shared: &Arc<RuntimeEnv>,
     bytes_max: Option<usize>,
 ) -> Result<Arc<RuntimeEnv>> {
     let Some(max) = bytes_max else { return Ok(Arc::clone(shared)) };
     let pool =
-        QueryPool { shared: Arc::clone(&shared.memory_pool), used: AtomicUsize::new(0), max };
+        SessionPool { shared: Arc::clone(&shared.memory_pool), used: AtomicUsize::new(0), max };
     RuntimeEnvBuilder::from_runtime_env(shared).with_memory_pool(Arc::new(pool)).build_arc()
 }
 
 #[derive(Debug)]
-struct QueryPool {
+struct SessionPool {
     shared: Arc<dyn MemoryPool>,
     used: AtomicUsize,
     max: usize,
 }
 
-impl fmt::Display for QueryPool {
+impl fmt::Display for SessionPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -57,7 +57,7 @@ impl fmt::Display for QueryPool {
     }
 }
 
-impl MemoryPool for QueryPool {
+impl MemoryPool for SessionPool {
     fn name(&self) -> &str {
         "query"
     }
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_query_stays_within_its_own_part_and_the_common_one() {
         let shared = runtime(Some(100));
-        let pool = |max| Arc::clone(&runtime_of_query(&shared, Some(max)).unwrap().memory_pool);
+        let pool = |max| Arc::clone(&runtime_of_session(&shared, Some(max)).unwrap().memory_pool);
         let (one, two) = (pool(60), pool(60));
         let one = MemoryConsumer::new("one").register(&one);
         let two = MemoryConsumer::new("two").register(&two);

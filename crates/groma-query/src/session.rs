@@ -125,10 +125,11 @@ impl Session {
             .with_information_schema(false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
+        let memory = engine.options().query_memory_bytes_max;
         let builder = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
-            .with_runtime_env(Arc::clone(engine.runtime()))
+            .with_runtime_env(memory::runtime_of_session(engine.runtime(), memory)?)
             .with_physical_optimizer_rule(Arc::new(yielding::YieldAfterJoins))
             .with_query_planner(Arc::new(graph::GraphPlanner));
         let context = SessionContext::new_with_state(builder.build());
@@ -451,22 +452,19 @@ impl Session {
         format!("sql:{}", self.who.name).into()
     }
 
-    /// A scope for one statement: every database that it names is pinned at one version, and it has
-    /// its own part of the memory.
+    /// A scope for one statement: every database that it names is pinned at one version.
     fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
         let who = Arc::new(who.clone());
         let asker = Asker { accounting: self.settings().accounting(), who: Arc::clone(&who) };
         let databases = Arc::new(Databases::new(self.engine.clone(), asker));
-        let config =
-            self.base.config().clone().with_extension(Arc::clone(&databases)).with_extension(who);
-        let memory = self.engine.options().query_memory_bytes_max;
         let matches = graph::Matches::default();
-        let mut state = SessionStateBuilder::new_from_existing(self.base.clone())
-            .with_config(config)
-            .with_runtime_env(memory::runtime_of_query(self.engine.runtime(), memory)?)
-            .with_catalog_list(Arc::clone(&databases) as _)
-            .with_relation_planners(vec![Arc::new(matches.clone())])
-            .build();
+        // A copy: built from its parts, every function would be registered anew for each statement.
+        let mut state = self.base.clone();
+        state.mark_start_execution();
+        state.config_mut().set_extension(Arc::clone(&databases));
+        state.config_mut().set_extension(who);
+        state.register_catalog_list(Arc::clone(&databases) as _);
+        state.register_relation_planner(Arc::new(matches.clone()))?;
         // It only replaces what it registered itself, which is never refused.
         let registered = functions::per_row::register(&mut state, &databases, &self.database);
         debug_assert!(registered.is_ok(), "functions are registered");
