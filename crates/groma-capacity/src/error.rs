@@ -42,6 +42,9 @@ pub enum CapacityError {
     /// A series does not determine the curve.
     #[error("cannot fit: {0}")]
     Fit(&'static str),
+    /// A change names clients of a process whose clients are not known.
+    #[error("its clients are not known, so their number cannot be changed")]
+    NoClients,
     /// A change names a lock that was not measured.
     #[error("no lock named \"{name}\" was measured")]
     NoLock {
@@ -61,6 +64,9 @@ impl CapacityError {
             Self::TooLarge { limit, .. } => Some(format!("Ask for at most {limit}.")),
             Self::Unsettled { .. } => Some("Simulate instead.".to_owned()),
             Self::Fit(_) => Some("Give at least three different loads.".to_owned()),
+            Self::NoClients => {
+                Some("Change the load instead, or say how many clients it has now.".to_owned())
+            }
             Self::NoLock { known, .. } if known.is_empty() => {
                 Some("No lock was measured at all.".to_owned())
             }

@@ -15,16 +15,25 @@ mod estimators;
 mod measured;
 mod models;
 mod samples;
+mod simulator;
 mod tier;
 mod what_if;
 
 pub use error::CapacityError;
-pub use estimators::estimate;
+pub use estimators::{SAMPLES_WANTED, equation25, equation25_ceiling, estimate};
 pub use measured::{Estimate, Lock, Measured, Method, Wait};
-pub use models::{Load, LockDemand, Solution, Solver, Workload};
+pub use models::{
+    Bounds, CLIENTS_MAX, Class, Flow, LOCKS_MAX, Load, LockDemand, Network, NetworkClass,
+    NetworkSolution, POPULATIONS_MAX, Queue, Resource, SERVERS_MAX, SERVICES_MAX, Service, Serving,
+    Solution, Solver, System, SystemSolution, Usl, Workload, amdahl, erlang_c, fit_usl,
+};
 pub use samples::{Contended, LockSamples, OwnerSamples, Samples, WaitKind, WaitSamples};
+pub use simulator::{
+    ClassOutcome, Discipline, Distribution, EVENTS_MAX, Experiment, Order, Outcome, ServiceOutcome,
+    WINDOWS_MAX, simulate,
+};
 pub use tier::Tier;
 pub use what_if::{
-    Bottleneck, Change, Lever, Limits, LockSpeed, Needed, Prediction, Target, Unit, Way, full_at,
-    needed, predict,
+    Axis, Bottleneck, Change, Lever, Limits, LockSpeed, Needed, Prediction, Target, Unit, Way,
+    full_at, needed, predict, predict_curve,
 };

@@ -1,5 +1,6 @@
 //! What is known of one process after a window: how parallel it is, and what its requests ask of what.
 
+use crate::estimators::equation25_ceiling;
 use crate::samples::WaitKind;
 use crate::tier::Tier;
 
@@ -207,7 +208,7 @@ impl Measured {
             waits: Vec::new(),
             unseen: None,
             equation25: None,
-            equation25_ceiling: ceiling(cpus),
+            equation25_ceiling: equation25_ceiling(cpus),
             starved: None,
             warnings: Vec::new(),
         }
@@ -235,11 +236,6 @@ impl Lock {
             contended: 0.0,
         }
     }
-}
-
-/// What Eq. 25 cannot pass: N·U is at most N.
-pub(crate) fn ceiling(cpus: f64) -> f64 {
-    if cpus > 1.0 { 1.0 - 1.0 / cpus } else { 0.0 }
 }
 
 /// 1 − Σ of independent shares; the distances to the ends add like variances (MOVER, Zou and Donner 2008).

@@ -56,7 +56,7 @@ pub enum Solver {
     Aggregated,
     /// Approximate mean value analysis (Linearizer).
     Linearizer,
-    /// Open: Erlang C for CPUs, M/M/1 for locks, and the capacity bound.
+    /// Open arrivals at a station of equal flow.
     Open,
     /// Discrete events.
     Simulation,

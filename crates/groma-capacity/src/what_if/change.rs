@@ -1,5 +1,6 @@
 //! What is asked of a measured process, and what is answered.
 
+use super::model::UNNAMED;
 use crate::error::{CapacityError, positive};
 use crate::measured::{Estimate, Measured};
 use crate::models::Solver;
@@ -11,7 +12,7 @@ use crate::tier::Tier;
 pub struct Change {
     /// CPUs it can use; `None`: as measured.
     pub cpus: Option<f64>,
-    /// Clients; `None`: as measured. For a process measured without clients use `load`.
+    /// Clients; `None`: as measured. An error for a process whose clients are not known: use `load`.
     pub clients: Option<f64>,
     /// Times as many clients, or arrivals where clients are unknown; 1 changes nothing.
     pub load: f64,
@@ -44,7 +45,13 @@ impl Change {
 
     /// All locks `speed` times as fast, all else as it is.
     pub fn to_lock_speed(speed: f64) -> Self {
-        Self { lock_speed: vec![LockSpeed { lock: None, speed }], ..Self::default() }
+        Self::default().faster_locks(speed)
+    }
+
+    /// The same with all locks `speed` times as fast on top.
+    pub fn faster_locks(mut self, speed: f64) -> Self {
+        self.lock_speed.push(LockSpeed { lock: None, speed });
+        self
     }
 
     /// The same with that many clients.
@@ -58,9 +65,13 @@ impl Change {
         }
         positive("load", self.load)?;
         positive("cpu_speed", self.cpu_speed)?;
+        if self.clients.is_some() && now.clients.is_none() {
+            return Err(CapacityError::NoClients);
+        }
         for LockSpeed { lock, speed } in &self.lock_speed {
             positive("lock speed", *speed)?;
             if let Some(name) = lock
+                && name != UNNAMED
                 && now.locks.iter().all(|lock| lock.name != *name)
             {
                 let known = now.locks.iter().map(|lock| lock.name.clone()).collect();

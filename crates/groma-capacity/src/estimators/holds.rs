@@ -1,0 +1,40 @@
+//! C and D: from the holds that began with a wait, whose CPU time can be followed.
+
+use super::interval::{relative, widen};
+use crate::measured::Estimate;
+use crate::samples::LockSamples;
+
+/// Largest error of the root law in 108 real and 600 simulated runs, in share of CPU time.
+const ROOT_ERROR: f64 = 0.08;
+
+/// C: acquisitions (or requests, one acquisition each) times the mean contended hold. Takes contended
+/// holds to be as long as the others. `None` without holds or a count.
+pub(super) fn share(lock: &LockSamples, requests: Option<u64>, cpu_time: f64) -> Option<Estimate> {
+    let hold = mean_hold(lock)?;
+    let acquisitions = lock.acquisitions.or(requests)? as f64;
+    Some(relative(acquisitions * hold / cpu_time, spread(lock, hold) / lock.holds as f64))
+}
+
+/// D: contended acquisitions come at rate X·U_l, so U_l = √(X_c·S_c). Takes arrivals to find the lock
+/// held as often as it is; where few clients or a full CPU bend that, it is off by up to 0.08.
+pub(super) fn root_share(lock: &LockSamples, window: f64, cpus_used: f64) -> Option<Estimate> {
+    let hold = mean_hold(lock).filter(|_| lock.waits > 0)?;
+    let utilisation = (lock.waits as f64 / window * hold).sqrt().min(1.0);
+    let variance = (1.0 / lock.waits as f64 + spread(lock, hold) / lock.holds as f64) / 4.0;
+    Some(widen(relative(utilisation / cpus_used, variance), ROOT_ERROR, ROOT_ERROR))
+}
+
+/// Mean on-CPU time of a contended hold, S_c, seconds.
+pub(super) fn mean_hold(lock: &LockSamples) -> Option<f64> {
+    (lock.holds > 0 && lock.hold_cpu_time > 0.0).then(|| lock.hold_cpu_time / lock.holds as f64)
+}
+
+/// Squared coefficient of variation of the holds; 1 (exponential) where it was not measured.
+fn spread(lock: &LockSamples, hold: f64) -> f64 {
+    match lock.hold_cpu_squares {
+        Some(squares) if lock.holds > 1 => {
+            (squares / lock.holds as f64 / (hold * hold) - 1.0).max(0.0)
+        }
+        _ => 1.0,
+    }
+}

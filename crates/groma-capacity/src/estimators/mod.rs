@@ -1,0 +1,219 @@
+//! From counts to shares: per lock the best method that its counts allow, and p = 1 − Σ of the shares.
+//!
+//! One file per method. Their assumptions and measured errors: `docs/capacity-models.md`.
+
+mod busy;
+mod contended;
+mod equation25;
+mod holds;
+mod interval;
+mod owner;
+
+pub use equation25::{equation25, equation25_ceiling};
+
+use crate::error::{CapacityError, not_negative, positive};
+use crate::measured::{Estimate, Lock, Measured, Method, Wait, rest};
+use crate::samples::{LockSamples, Samples};
+use crate::tier::Tier;
+
+/// Samples for ±0.02 at 95 % where p is 0.5.
+pub const SAMPLES_WANTED: u64 = 2401;
+/// With fewer, the owner's ticks say less than followed holds would.
+const SAMPLES_MIN: u64 = 100;
+/// With fewer, their mean says little.
+const HOLDS_MIN: u64 = 10;
+/// Above this share of wanted CPU time not given, what is measured from outside the kernel is doubtful.
+const STARVED_MAX: f64 = 0.1;
+
+/// What a window says of a process: the share of each lock by the best method its counts allow, and p.
+///
+/// # Errors
+/// [`CapacityError::Idle`] if it used no CPU; [`CapacityError::Input`] for counts without meaning.
+pub fn estimate(samples: &Samples) -> Result<Measured, CapacityError> {
+    check(samples)?;
+    let cpus_used = samples.cpu_time / samples.window;
+    let mut locks: Vec<_> =
+        samples.locks.iter().map(|lock| measure(lock, samples, cpus_used)).collect();
+    locks.sort_by(|a, b| b.share.value.total_cmp(&a.share.value).then(a.name.cmp(&b.name)));
+    let unseen = contended::unseen(samples, cpus_used);
+    let equation25 = equation25::in_contention(samples);
+    let (parallel, method) = parallel(&locks, equation25, unseen, samples.tier);
+    let starved = samples
+        .run_delay
+        .map(|delay| delay / (delay + samples.cpu_time))
+        .filter(|share| share.is_finite());
+    let mut measured = Measured {
+        tier: samples.tier,
+        window: samples.window,
+        cpus: samples.cpus,
+        cpus_used,
+        throughput: samples.requests.map(|count| count as f64 / samples.window),
+        clients: samples.clients,
+        threads: samples.threads,
+        parallel,
+        method,
+        locks,
+        waits: waits(samples),
+        unseen,
+        equation25,
+        equation25_ceiling: equation25_ceiling(samples.cpus),
+        starved,
+        warnings: samples.warnings.clone(),
+    };
+    let doubts = doubts(&measured, samples);
+    measured.warnings.extend(doubts);
+    Ok(measured)
+}
+
+fn measure(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Lock {
+    let mut candidates = candidates(lock, samples, cpus_used);
+    let chosen = candidates.remove(0);
+    Lock {
+        name: lock.name.clone(),
+        kind: lock.kind.clone(),
+        share: chosen.share,
+        method: chosen.method,
+        reason: chosen.reason,
+        others: candidates.into_iter().map(|other| (other.method, other.share)).collect(),
+        utilisation: (chosen.share.value * cpus_used).min(1.0),
+        hold: holds::mean_hold(lock),
+        hand_off: (lock.hand_offs > 0).then(|| lock.hand_off_time / lock.hand_offs as f64),
+        waits: lock.waits as f64 / samples.window,
+        wait: (lock.waits > 0).then(|| lock.wait_time / lock.waits as f64),
+        wait_p50: lock.wait_p50,
+        wait_p99: lock.wait_p99,
+        queue: lock.wait_time / samples.window,
+        contended: (lock.contended_time / samples.window).min(1.0),
+    }
+}
+
+struct Candidate {
+    method: Method,
+    share: Estimate,
+    reason: String,
+    /// Smaller is better.
+    rank: u8,
+}
+
+/// All that can be said of a lock, the best first; never empty.
+fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Candidate> {
+    // A holder is on one CPU at most.
+    let most = (1.0 / cpus_used).min(1.0);
+    let mut found = Vec::new();
+    let mut add = |method, share: Option<Estimate>, rank, reason: String| {
+        if let Some(share) = share {
+            found.push(Candidate { method, share: share.clamp(0.0, most), reason, rank });
+        }
+    };
+    let ticks = lock.owner.map_or(0, |owner| owner.samples);
+    let owner_rank = if ticks >= SAMPLES_MIN { 0 } else { 2 };
+    let reason = format!("its owner word was read at {ticks} samples");
+    add(Method::Owner, owner::share(lock, samples.tier), owner_rank, reason);
+    let per_request =
+        if lock.acquisitions.is_none() { ", one acquisition per request assumed" } else { "" };
+    let reason = format!("{} contended holds were followed{per_request}", lock.holds);
+    let holds_rank = if lock.holds >= HOLDS_MIN { 1 } else { 5 };
+    let by_holds = holds::share(lock, samples.requests, samples.cpu_time);
+    add(Method::Holds, by_holds, holds_rank, reason);
+    let reason = format!("its word was looked at {} times", lock.looks);
+    add(Method::Busy, busy::share(lock, cpus_used), 3, reason);
+    let reason = format!("{} contended holds, acquisitions not counted", lock.holds);
+    let root_rank = if lock.holds >= HOLDS_MIN { 4 } else { 6 };
+    let by_root = holds::root_share(lock, samples.window, cpus_used);
+    add(Method::Root, by_root, root_rank, reason);
+    let reason = format!("{} waits were counted{per_request}", lock.waits);
+    add(Method::Contended, contended::share(lock, samples, cpus_used), 5, reason);
+    found.sort_by_key(|candidate| candidate.rank);
+    if found.is_empty() {
+        let reason = "it was waited for, but nothing was counted that would size it".to_owned();
+        let share = Estimate::new(0.0, 0.0, most);
+        found.push(Candidate { method: Method::Bound, share, reason, rank: 9 });
+    }
+    found
+}
+
+/// p and the method behind most of it.
+fn parallel(
+    locks: &[Lock],
+    equation25: Option<f64>,
+    unseen: Option<f64>,
+    tier: Tier,
+) -> (Option<Estimate>, Option<Method>) {
+    let sized = locks.iter().any(|lock| lock.method != Method::Bound);
+    if let Some(p) = equation25.filter(|_| !sized || tier == Tier::Stat) {
+        let p = p.clamp(0.0, 1.0);
+        return (Some(Estimate::new(p, p, 1.0)), Some(Method::Equation25));
+    }
+    if let Some(largest) = locks.first() {
+        let shares: Vec<_> = locks.iter().map(|lock| lock.share).collect();
+        return (Some(rest(&shares)), Some(largest.method));
+    }
+    match unseen {
+        Some(unseen) => (Some(Estimate::new(1.0, 1.0 - unseen, 1.0)), Some(Method::Bound)),
+        None => (None, None),
+    }
+}
+
+fn waits(samples: &Samples) -> Vec<Wait> {
+    let over = |time: f64| time / samples.window;
+    let wait = |wait: &crate::samples::WaitSamples| Wait {
+        kind: wait.kind,
+        threads: over(wait.time),
+        utilisation: wait.busy_time.map(|busy| over(busy).min(1.0)),
+    };
+    samples.waits.iter().map(wait).collect()
+}
+
+fn doubts(measured: &Measured, samples: &Samples) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if let Some(lock) = measured.locks.first().filter(|lock| lock.method == Method::Owner) {
+        let count = samples
+            .locks
+            .iter()
+            .find(|counted| counted.name == lock.name)
+            .and_then(|counted| counted.owner)
+            .map_or(0, |owner| owner.samples);
+        if count < SAMPLES_WANTED {
+            doubts.push(format!("{count} samples of {SAMPLES_WANTED} wanted for ±0.02"));
+        }
+    }
+    let sum: f64 = measured.locks.iter().map(|lock| lock.share.value).sum();
+    if sum > 1.0 {
+        doubts.push("the shares of its locks add to more than all: they are held together".into());
+    }
+    for lock in measured.locks.iter().filter(|lock| lock.method == Method::Bound) {
+        doubts.push(format!("lock {}: {}", lock.name, lock.reason));
+    }
+    if let Some(share) = measured.starved.filter(|share| *share > STARVED_MAX) {
+        let percent = (share * 100.0).round();
+        doubts.push(format!("its threads got no CPU in {percent} % of the time they wanted one"));
+    }
+    if measured.method == Some(Method::Equation25) {
+        let ceiling = measured.equation25_ceiling;
+        doubts.push(format!("p is a lower bound: Eq. 25 cannot pass {ceiling:.3} here"));
+    }
+    doubts
+}
+
+fn check(samples: &Samples) -> Result<(), CapacityError> {
+    positive("window", samples.window)?;
+    positive("cpus", samples.cpus)?;
+    not_negative("cpu_time", samples.cpu_time)?;
+    if samples.cpu_time == 0.0 {
+        return Err(CapacityError::Idle);
+    }
+    for lock in &samples.locks {
+        let times = [lock.hold_cpu_time, lock.hold_time, lock.contended_time, lock.wait_time];
+        for time in times {
+            not_negative(format!("a time of lock {}", lock.name), time)?;
+        }
+        if let Some(owner) = lock.owner {
+            not_negative(format!("owner samples of lock {}", lock.name), owner.owned)?;
+            not_negative(format!("samples of lock {}", lock.name), owner.total)?;
+        }
+    }
+    for wait in &samples.waits {
+        not_negative(format!("the wait for {}", wait.kind.name()), wait.time)?;
+    }
+    Ok(())
+}
