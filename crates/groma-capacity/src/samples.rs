@@ -31,6 +31,9 @@ pub struct Samples {
     pub locks: Vec<LockSamples>,
     /// Time blocked on what is neither CPU nor lock.
     pub waits: Vec<WaitSamples>,
+    /// Seconds that requests were blocked inside the process on something that may be a lock, but does
+    /// not tell: a semaphore, a condition variable, a monitor. Summed over threads. `None`: not counted.
+    pub hidden: Option<f64>,
     /// What the probe wants its reader to know: condition variables ignored, spinning suspected.
     pub warnings: Vec<String>,
 }
@@ -152,6 +155,7 @@ impl Samples {
             contended: None,
             locks: Vec::new(),
             waits: Vec::new(),
+            hidden: None,
             warnings: Vec::new(),
         }
     }
@@ -186,6 +190,7 @@ impl Samples {
         self.window = window;
         self.cpu_time += later.cpu_time;
         self.run_delay = sum(self.run_delay, later.run_delay);
+        self.hidden = sum(self.hidden, later.hidden);
         self.ticks += later.ticks;
         self.requests = self.requests.zip(later.requests).map(|(a, b)| a + b);
         self.contended = self

@@ -2,7 +2,7 @@
 
 use super::interval::{relative, widen};
 use crate::measured::Estimate;
-use crate::samples::LockSamples;
+use crate::samples::{LockSamples, Samples};
 
 /// Largest error of the root law in 108 real and 600 simulated runs, in share of CPU time.
 const ROOT_ERROR: f64 = 0.08;
@@ -15,13 +15,29 @@ pub(super) fn share(lock: &LockSamples, requests: Option<u64>, cpu_time: f64) ->
     Some(relative(acquisitions * hold / cpu_time, spread(lock, hold) / lock.holds as f64))
 }
 
+/// Of the waits that so busy a lock must cause, the least share that is believable.
+const WAITS_EXPECTED_MIN: f64 = 0.02;
+
+/// Whether one acquisition per request cannot be: a lock as busy as that would be waited for far more
+/// often. So it is with one of many alike, each taken by few requests. On a single CPU holders are seldom
+/// interrupted, so that few waits prove nothing.
+pub(super) fn too_seldom_waited_for(lock: &LockSamples, samples: &Samples) -> bool {
+    let (Some(hold), Some(requests)) = (mean_hold(lock), samples.requests) else { return false };
+    let requests = requests as f64;
+    let utilisation = (requests * hold / samples.window).min(1.0);
+    let believable = requests * utilisation * WAITS_EXPECTED_MIN;
+    lock.acquisitions.is_none() && samples.cpus > 1.0 && (lock.waits as f64) < believable
+}
+
 /// D: contended acquisitions come at rate X·U_l, so U_l = √(X_c·S_c). Takes arrivals to find the lock
 /// held as often as it is; where few clients or a full CPU bend that, it is off by up to 0.08.
 pub(super) fn root_share(lock: &LockSamples, window: f64, cpus_used: f64) -> Option<Estimate> {
     let hold = mean_hold(lock).filter(|_| lock.waits > 0)?;
     let utilisation = (lock.waits as f64 / window * hold).sqrt().min(1.0);
     let variance = (1.0 / lock.waits as f64 + spread(lock, hold) / lock.holds as f64) / 4.0;
-    Some(widen(relative(utilisation / cpus_used, variance), ROOT_ERROR, ROOT_ERROR))
+    let share = relative(utilisation / cpus_used, variance);
+    let error = ROOT_ERROR.min(share.value);
+    Some(widen(share, error, error))
 }
 
 /// Mean on-CPU time of a contended hold, S_c, seconds.

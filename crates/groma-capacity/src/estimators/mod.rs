@@ -24,6 +24,9 @@ const SAMPLES_MIN: u64 = 100;
 const HOLDS_MIN: u64 = 10;
 /// Above this share of wanted CPU time not given, what is measured from outside the kernel is doubtful.
 const STARVED_MAX: f64 = 0.1;
+/// Of the time requests spend on CPUs and blocked, the share that may be spent on what could be a lock
+/// and is not known as one, before nothing is said of p.
+const HIDDEN_MAX: f64 = 0.05;
 
 /// What a window says of a process: the share of each lock by the best method its counts allow, and p.
 ///
@@ -37,7 +40,10 @@ pub fn estimate(samples: &Samples) -> Result<Measured, CapacityError> {
     locks.sort_by(|a, b| b.share.value.total_cmp(&a.share.value).then(a.name.cmp(&b.name)));
     let unseen = contended::unseen(samples, cpus_used);
     let equation25 = equation25::in_contention(samples);
-    let (parallel, method) = parallel(&locks, equation25, unseen, samples.tier);
+    let (parallel, method) = match hidden(samples) {
+        Some(_) => (None, None),
+        None => parallel(&locks, equation25, unseen, samples.tier),
+    };
     let starved = samples
         .run_delay
         .map(|delay| delay / (delay + samples.cpu_time))
@@ -112,13 +118,18 @@ fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Cand
     let per_request =
         if lock.acquisitions.is_none() { ", one acquisition per request assumed" } else { "" };
     let reason = format!("{} contended holds were followed{per_request}", lock.holds);
-    let holds_rank = if lock.holds >= HOLDS_MIN { 1 } else { 5 };
+    let seldom = holds::too_seldom_waited_for(lock, samples);
+    let holds_rank = match lock.holds {
+        _ if seldom => 8,
+        HOLDS_MIN.. => 1,
+        _ => 5,
+    };
     let by_holds = holds::share(lock, samples.requests, samples.cpu_time);
     add(Method::Holds, by_holds, holds_rank, reason);
     let reason = format!("its word was looked at {} times", lock.looks);
     add(Method::Busy, busy::share(lock, cpus_used), 3, reason);
     let reason = format!("{} contended holds, acquisitions not counted", lock.holds);
-    let root_rank = if lock.holds >= HOLDS_MIN { 4 } else { 6 };
+    let root_rank = if lock.holds >= HOLDS_MIN || seldom { 4 } else { 6 };
     let by_root = holds::root_share(lock, samples.window, cpus_used);
     add(Method::Root, by_root, root_rank, reason);
     let reason = format!("{} waits were counted{per_request}", lock.waits);
@@ -154,6 +165,15 @@ fn parallel(
     }
 }
 
+/// Mean number of threads blocked inside a request on what may be a lock, if that is too much to say
+/// anything of p.
+fn hidden(samples: &Samples) -> Option<f64> {
+    let hidden = samples.hidden?;
+    let locks: f64 = samples.locks.iter().map(|lock| lock.wait_time).sum();
+    let share = hidden / (hidden + locks + samples.cpu_time);
+    (share > HIDDEN_MAX).then(|| hidden / samples.window)
+}
+
 fn waits(samples: &Samples) -> Vec<Wait> {
     let over = |time: f64| time / samples.window;
     let wait = |wait: &crate::samples::WaitSamples| Wait {
@@ -166,6 +186,12 @@ fn waits(samples: &Samples) -> Vec<Wait> {
 
 fn doubts(measured: &Measured, samples: &Samples) -> Vec<String> {
     let mut doubts = Vec::new();
+    if let Some(threads) = hidden(samples) {
+        doubts.push(format!(
+            "p cannot be known: {threads:.1} threads wait inside requests for what may be locks, but does \
+             not tell: semaphores, condition variables, monitors, an interpreter's lock"
+        ));
+    }
     if let Some(lock) = measured.locks.first().filter(|lock| lock.method == Method::Owner) {
         let count = samples
             .locks
@@ -216,4 +242,52 @@ fn check(samples: &Samples) -> Result<(), CapacityError> {
         not_negative(format!("the wait for {}", wait.kind.name()), wait.time)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 10,000 requests a second on two CPUs, and so many locks of 1 µs that had five waits.
+    fn striped(locks: usize, waits: u64) -> Samples {
+        let lock = |index| LockSamples {
+            name: format!("{index}"),
+            waits,
+            wait_time: 1e-5,
+            holds: waits,
+            hold_cpu_time: waits as f64 * 1e-6,
+            ..LockSamples::default()
+        };
+        Samples {
+            requests: Some(1_000_000),
+            locks: (0..locks).map(lock).collect(),
+            ..Samples::new(Tier::BpfOwner, 10.0, 2.0, 5.0)
+        }
+    }
+
+    #[test]
+    fn one_of_many_locks_is_not_taken_by_every_request() {
+        // One acquisition per request would make each of them a fifth of the CPU time.
+        let measured = estimate(&striped(32, 5)).unwrap();
+        assert_eq!(measured.method, Some(Method::Root), "{measured:?}");
+        assert!(measured.parallel.unwrap().value > 0.9, "{measured:?}");
+        // A lock that is waited for as often as it is busy does belong to every request.
+        let waited = estimate(&striped(1, 50_000)).unwrap();
+        assert_eq!(waited.method, Some(Method::Holds), "{waited:?}");
+        assert!((waited.locks[0].share.value - 0.2).abs() < 0.01, "{waited:?}");
+        // Nor does it prove anything that nobody is interrupted on a single CPU.
+        let alone = estimate(&Samples { cpus: 1.0, ..striped(1, 50) }).unwrap();
+        assert_eq!(alone.method, Some(Method::Holds), "{alone:?}");
+    }
+
+    #[test]
+    fn what_may_be_a_lock_makes_p_unknown() {
+        let with = |hidden| estimate(&Samples { hidden, ..striped(1, 50_000) }).unwrap();
+        assert!(with(None).parallel.is_some() && with(Some(0.1)).parallel.is_some());
+        let unknown = with(Some(30.0));
+        assert_eq!((unknown.parallel, unknown.method), (None, None));
+        assert!(unknown.warnings[0].starts_with("p cannot be known: 3.0 threads"), "{unknown:?}");
+        // What is known of its locks is told all the same.
+        assert_eq!(unknown.locks.len(), 1);
+    }
 }
