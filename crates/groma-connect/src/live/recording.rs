@@ -181,3 +181,22 @@ fn is_part_name(name: &str) -> bool {
     !name.starts_with('.')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_takes_no_more_than_its_bound() {
+        let importer = &crate::netbox::IMPORTER;
+        let mut recording = Recording::new("a", "a".into(), importer, Timestamp(0));
+        // Zeros that nobody touches take no memory.
+        assert!(recording.add("most", vec![0; RECORDING_SIZE_MAX as usize - 1]));
+        assert!(!recording.add("too-much", vec![0; 2]));
+        assert!(recording.add("the-rest", vec![0]));
+        assert!(!recording.add("one-more", vec![0]));
+        let names: Vec<_> = recording.parts().iter().map(|part| &*part.name).collect();
+        assert_eq!(names, ["most", "the-rest"]);
+        assert!(recording.add("nothing", Vec::new()));
+    }
+}

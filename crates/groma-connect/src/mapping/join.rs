@@ -40,8 +40,13 @@ impl Fields for Alone<'_> {
     }
 }
 
-/// Reads the inputs that some map joins. Problems of rows are told here if no map reads the input by itself.
-pub(super) fn index(path: &Path, mapping: &Mapping, problems: &mut Vec<Problem>) -> Joins {
+/// Reads the inputs that some map joins, up to `rows_max` rows of all of them. Problems of rows are told here if no map reads the input by itself.
+pub(super) fn index(
+    path: &Path,
+    mapping: &Mapping,
+    rows_max: usize,
+    problems: &mut Vec<Problem>,
+) -> Joins {
     let mut joins = Joins::default();
     for input in &mapping.inputs {
         let of_input = |join: &&Join| join.input == input.name;
@@ -55,7 +60,7 @@ pub(super) fn index(path: &Path, mapping: &Mapping, problems: &mut Vec<Problem>)
         rows::each(path, input, &mut |row| match row {
             Err(problem) if !is_read => problems.push(problem),
             Err(_) => {}
-            Ok(_) if joins.rows.len() >= JOINED_ROWS_MAX => left_out += 1,
+            Ok(_) if joins.rows.len() >= rows_max => left_out += 1,
             Ok(row) => {
                 let mut names: Vec<&str> = Vec::new();
                 for join in &own {
@@ -78,11 +83,38 @@ pub(super) fn index(path: &Path, mapping: &Mapping, problems: &mut Vec<Problem>)
         });
         if left_out > 0 {
             let reason = format!(
-                "{left_out} rows of {} are beyond the {JOINED_ROWS_MAX} that can be joined",
+                "{left_out} rows of {} are beyond the {rows_max} that can be joined",
                 input.name
             );
             problems.push(Problem::new(path.display().to_string(), "", reason));
         }
     }
     joins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_beyond_the_bound_are_counted_and_not_joined() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mapping.toml");
+        std::fs::write(folder.path().join("t.csv"), "id,rack\na,r1\nb,r2\nc,r3\nd,r4\n").unwrap();
+        let text = "[[input]]\nname = \"t\"\nfile = \"t.csv\"\n\
+                    [[map]]\nfrom = \"t\"\nkind = \"physical.device\"\nkey = \"{id}\"\n\
+                    join.same = { input = \"t\", key = \"{id}\", equals = \"{id}\" }\n\
+                    attributes = { rack = \"{same:rack}\" }\n";
+        let mapping = Mapping::parse(text).ok().unwrap();
+        let mut problems = Vec::new();
+        let joins = index(&path, &mapping, 3, &mut problems);
+        let join = &mapping.maps[0].joins[0];
+        let found = |key| joins.find(join, key).count();
+        assert_eq!((found("a"), found("c"), found("d")), (1, 1, 0));
+        let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+        assert_eq!(problem.reason, "1 rows of t are beyond the 3 that can be joined");
+        problems.clear();
+        index(&path, &mapping, JOINED_ROWS_MAX, &mut problems);
+        assert_eq!(problems, []);
+    }
 }

@@ -72,7 +72,7 @@ fn decode(input: &Input, observed_at: Timestamp, sink: &mut dyn FnMut(Heard)) {
 /// Reads each input once; those that are joined first.
 fn read(path: &Path, mapping: &Mapping, observed_at: Timestamp, sink: &mut dyn FnMut(Heard)) {
     let mut heard = Heard::default();
-    let joins = join::index(path, mapping, &mut heard.problems);
+    let joins = join::index(path, mapping, join::JOINED_ROWS_MAX, &mut heard.problems);
     let mut kept = wire::Kept::of(&mapping.wires);
     for input in &mapping.inputs {
         let maps: Vec<_> = mapping.maps.iter().filter(|map| map.from == input.name).collect();

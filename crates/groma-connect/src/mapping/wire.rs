@@ -117,12 +117,19 @@ impl Wire {
     pub(super) fn apply(&self, place: &str, kept: &mut Kept, at: Timestamp, heard: &mut Heard) {
         let rule = format!("{} to {}", self.a.text(), self.b.text());
         let problem = |reason: String| Problem::new(place, &rule, reason);
+        let too_many = |tries: u64| {
+            problem(format!("the rule has {tries} combinations, more than {WIRES_MAX}"))
+        };
+        // Ranges tell without being written out.
+        let ranges = product(self.variables.iter().map(|(_, variable)| variable.range_length()));
+        if ranges > WIRES_MAX {
+            return heard.problems.push(too_many(ranges));
+        }
         let lists: Vec<Vec<Bound>> =
             self.variables.iter().map(|(_, variable)| variable.values(kept)).collect();
-        let tries = lists.iter().map(|list| list.len() as u64).fold(1, u64::saturating_mul);
+        let tries = product(lists.iter().map(|list| list.len() as u64));
         if tries > WIRES_MAX {
-            let reason = format!("the rule has {tries} combinations, more than {WIRES_MAX}");
-            return heard.problems.push(problem(reason));
+            return heard.problems.push(too_many(tries));
         }
         let mut cables = BTreeSet::new();
         let mut missing: BTreeMap<String, u64> = BTreeMap::new();
@@ -197,7 +204,20 @@ impl Wire {
     }
 }
 
+fn product(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(1, u64::saturating_mul)
+}
+
 impl Variable {
+    /// How many values a range has; 1 for entities, of which only who looks at them knows.
+    fn range_length(&self) -> u64 {
+        match self {
+            Variable::Range(first, last) if last < first => 0,
+            Variable::Range(first, last) => last.abs_diff(*first).saturating_add(1),
+            Variable::Entities { .. } => 1,
+        }
+    }
+
     fn values(&self, kept: &Kept) -> Vec<Bound> {
         let (kind, key, wanted, by) = match self {
             Variable::Range(first, last) => {
@@ -206,8 +226,7 @@ impl Variable {
                     ordinal,
                     fields: BTreeMap::new(),
                 };
-                let last = (*last).min(first.saturating_add(WIRES_MAX as i64));
-                return (*first..=last).enumerate().map(bound).collect();
+                return (*first..=*last).enumerate().map(bound).collect();
             }
             Variable::Entities { kind, key, wanted, by } => (kind, key, wanted, by),
         };

@@ -44,6 +44,24 @@ fn the_example_is_a_model() {
 }
 
 #[test]
+fn a_rule_with_too_many_combinations_is_refused_at_once() {
+    let rule = |last: &str| {
+        let mapping = format!(
+            "[[input]]\nname = \"t\"\nfile = \"t.csv\"\n\
+             [[map]]\nfrom = \"t\"\nkind = \"physical.device\"\nkey = \"{{id}}\"\n\
+             [[wire]]\nfor.x = \"1..10000\"\nfor.y = \"1..{last}\"\na = \"a:{{x}}\"\nb = \"b:{{y}}\"\n"
+        );
+        hear(folder(&[("m.toml", mapping.as_bytes()), ("t.csv", b"id\na\n")]).path())
+    };
+    for (last, tries) in [("5001", "50010000"), ("9223372036854775807", "18446744073709551615")] {
+        let world = rule(last);
+        assert_eq!(world.count("physical.link"), 0);
+        let reason = format!("the rule has {tries} combinations, more than 50000000");
+        assert!(world.has_problem(&[&reason]), "{:?}", world.reasons());
+    }
+}
+
+#[test]
 fn a_wrong_mapping_says_what_is_wrong() {
     let input = "[[input]]\nname = \"t\"\nfile = \"t.csv\"\n";
     for (mapping, reason) in [
