@@ -29,6 +29,6 @@ pub use schema::{
     SchemaDifference, SchemaError, SchemaText, differences, join_texts, split_texts,
 };
 pub use time::{Interval, Timestamp, TimestampError};
-pub use trust::{RANK_DEFAULT, SOURCE_RULES_MAX, Says, SourceRule, Trust};
+pub use trust::{RANK_DEFAULT, SOURCE_RULES_MAX, Says, SourceRule, Trust, duration};
 pub use units::{UNITS, format_bytes, format_count};
 pub use value::{Value, ValueError};

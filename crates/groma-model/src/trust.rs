@@ -189,8 +189,8 @@ fn fits(pattern: &str, text: &str) -> bool {
     true
 }
 
-/// Reads `30s`, `10m`, `1h`, `2d`, `500ms`.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads `30s`, `10m`, `1h`, `2d`, `500ms`; `None`: it is none of these, or no time at all.
+pub fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let count: u64 = text[..digits].parse().ok().filter(|count| *count > 0)?;

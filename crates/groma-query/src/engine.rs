@@ -13,13 +13,15 @@ use crate::audit::{self, AuditEntry};
 use crate::catalog::Asker;
 use crate::derive::DerivedCache;
 use crate::past::{Known, Moment};
-use crate::{Audit, QueryError, Session, Users, View, Who, memory};
+use crate::{Audit, QueryError, Schedule, Session, Users, View, Who, memory};
 
 /// What an engine may use and where it finds files.
 #[derive(Clone, Default)]
 pub struct EngineOptions {
     /// Reads files for `import(...)`. `None`: the function says that it is not offered.
     pub importer: Option<Arc<dyn Importer>>,
+    /// Asks sources on a schedule. `None`: nobody does.
+    pub schedule: Option<Arc<dyn Schedule>>,
     /// Folder of trace segments. `None`: there are none.
     pub segments_folder: Option<PathBuf>,
     /// Most memory that queries may use together, in bytes. `None`: no bound.
@@ -38,17 +40,27 @@ pub struct EngineOptions {
 
 /// Reads files of any form it knows into the world; called on a thread that may block.
 pub trait Importer: Send + Sync {
-    /// Imports a file, a folder or what a live source answers into `live`. What is reported is
-    /// durable. `source` is the name that the facts carry; `None`: made from the importer and the
-    /// file. What a live source answered is also written to the folder `record`.
-    fn import(
-        &self,
-        world: &Arc<Mutex<World>>,
-        path: &Path,
-        source: Option<&str>,
-        listing: Listing,
-        record: Option<&Path>,
-    ) -> Result<ImportReport, QueryError>;
+    /// Imports what is asked for. What is reported is durable.
+    ///
+    /// # Errors
+    /// It cannot be read, or did not answer; the database takes nothing.
+    fn import(&self, world: &Mutex<World>, import: &Import<'_>)
+    -> Result<ImportReport, QueryError>;
+}
+
+/// What to import, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Import<'a> {
+    /// A file, a folder, or the name of a live source.
+    pub path: &'a Path,
+    /// Name that the facts carry; `None`: made from the importer and the file.
+    pub source: Option<&'a str>,
+    /// How much of what the source knows this is; a live source is asked for all.
+    pub listing: Listing,
+    /// Folder to which what a live source answers is written as well.
+    pub record: Option<&'a Path>,
+    /// The database that takes it.
+    pub database: &'a str,
 }
 
 /// How much of what a source knows is in what is imported.
@@ -233,7 +245,8 @@ impl Engine {
         let at = moment.at.unwrap_or(Timestamp::MAX);
         let folder = self.options().segments_folder.as_deref();
         let derived = self.inner.derived.of(&database, &live, at, folder);
-        Ok(Arc::new(View::new(self.clone(), database, at, derived, asker)))
+        let when = (moment.known, moment.at);
+        Ok(Arc::new(View::new(self.clone(), database, when, derived, asker)))
     }
 
     fn see(&self, moment: &Moment<'_>) -> Result<Database, QueryError> {

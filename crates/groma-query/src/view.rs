@@ -9,6 +9,7 @@ use groma_store::{Database, SchemaRow, Snapshot};
 
 use crate::catalog::Asker;
 use crate::derive::Derived;
+use crate::past::Known;
 use crate::settings::Accounting;
 use crate::{Engine, Who};
 
@@ -16,27 +17,34 @@ use crate::{Engine, Who};
 pub(crate) struct View {
     engine: Engine,
     database: Database,
-    at: Timestamp,
+    known: Known,
+    at: Option<Timestamp>,
     derived: Arc<Derived>,
     asker: Asker,
 }
 
 impl View {
+    /// `when`: what was known, and the time that is asked about; `None`: the latest.
     pub(crate) fn new(
         engine: Engine,
         database: Database,
-        at: Timestamp,
+        when: (Known, Option<Timestamp>),
         derived: Arc<Derived>,
         asker: Asker,
     ) -> View {
-        View { engine, database, at, derived, asker }
+        let (known, at) = when;
+        View { engine, database, known, at, derived, asker }
     }
 
-    /// The time of the world that it shows. `Timestamp::MAX`: the latest. Its snapshot holds what held
-    /// then, so that only who speaks of time itself has to ask.
-    #[expect(dead_code, reason = "for tables that speak of time, such as freshness")]
-    pub(crate) fn at(&self) -> Timestamp {
-        self.at
+    /// The time that a question is about, for what depends on it by itself, such as freshness: of
+    /// the world that it shows, or now.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.at.unwrap_or_else(crate::clock::now)
+    }
+
+    /// Whether it shows the database as it is now, nothing of the past.
+    pub(crate) fn is_now(&self) -> bool {
+        self.known == Known::Now && self.at.is_none()
     }
 
     /// The database as the store keeps it.

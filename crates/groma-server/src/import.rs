@@ -10,6 +10,7 @@
 //! its input, and records are counted once by their message id.
 
 mod asking;
+mod mark;
 mod messages;
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,14 +18,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use groma_connect::{Heard, Input, discover, live};
+use groma_connect::live::{self, Secrets, SecretsError};
+use groma_connect::{Discovered, Heard, Input, discover};
 use groma_model::{EntityRef, Observation, Problem, Schema, Source, Timestamp};
-use groma_query::{ImportReport, ImportedFile, Importer, Listing, QueryError};
-use groma_store::{
-    Change, Commit, LIVE, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment, World, identify,
-};
+use groma_query::{Import, ImportReport, ImportedFile, Importer, Listing, QueryError};
+use groma_store::{Change, Commit, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment, World, identify};
 
 use crate::clock::{now, timestamp};
+pub(crate) use asking::{Unheard, variables};
+pub(crate) use mark::mark;
 use messages::Messages;
 
 /// Observations gathered before they are committed.
@@ -54,7 +56,7 @@ pub struct Progress<'a> {
 /// Hears how an import goes; called from the thread that imports, so it must be quick.
 pub type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 
-/// Imports files into the database `live`, with message records in a folder of segments.
+/// Imports into the databases of a world, with message records in a folder of segments.
 pub struct FolderImporter {
     segments_folder: PathBuf,
     listener: Option<Listener>,
@@ -70,35 +72,92 @@ impl FolderImporter {
 impl Importer for FolderImporter {
     fn import(
         &self,
-        world: &Arc<Mutex<World>>,
-        path: &Path,
-        source: Option<&str>,
-        listing: Listing,
-        record: Option<&Path>,
+        world: &Mutex<World>,
+        import: &Import<'_>,
     ) -> Result<ImportReport, QueryError> {
-        let since = now();
-        let name = path.to_str().filter(|name| live::is_name(name));
-        // A live source is asked for all that it knows.
-        let listing = if name.is_some() { Listing::Complete } else { listing };
-        let found = match name {
-            Some(name) => Ok(asking::ask(world, name, source, record)?),
-            None if record.is_some() => return Err(asking::nothing_to_record(path)),
-            None => discover(path),
-        };
-        let discovered = match found {
-            Ok(discovered) => discovered,
-            Err(error) => {
-                let error = no_such_path(&error);
-                if let (Listing::Complete, Some(source)) = (listing, source) {
-                    let outcome = PollOutcome::Failed { reason: error.message().to_owned() };
-                    note_poll(world, source.into(), Poll { at: since, outcome })?;
-                }
-                return Err(error);
+        let found = find(import, Secrets::load(asking::variables())).map_err(|unheard| {
+            let source = unheard.source.as_deref();
+            match source.map_or(Ok(()), |source| note_failure(world, import, source, &unheard)) {
+                Ok(()) => *unheard.error,
+                Err(error) => error,
             }
-        };
+        })?;
+        self.read(world, import, found)
+    }
+}
+
+/// What there is to read, since when.
+pub(crate) struct Found {
+    discovered: Discovered,
+    since: Timestamp,
+    listing: Listing,
+}
+
+/// Finds files, or asks a live source.
+pub(crate) fn find(
+    import: &Import<'_>,
+    secrets: Result<Secrets, SecretsError>,
+) -> Result<Found, Unheard> {
+    let since = now();
+    if let Some(name) = import.path.to_str().filter(|name| live::is_name(name)) {
+        let discovered = asking::ask(import, name, secrets)?;
+        // A live source is asked for all that it knows.
+        return Ok(Found { discovered, since, listing: Listing::Complete });
+    }
+    if import.record.is_some() {
+        return Err(asking::nothing_to_record(import.path).into());
+    }
+    let discovered = discover(import.path).map_err(|error| {
+        let source = import.source.filter(|_| import.listing == Listing::Complete);
+        Unheard { source: source.map(Into::into), ..no_such_path(&error).into() }
+    })?;
+    Ok(Found { discovered, since, listing: import.listing })
+}
+
+/// Notes that a source did not answer: all that it said is stale, nothing of it is gone.
+pub(crate) fn note_failure(
+    world: &Mutex<World>,
+    import: &Import<'_>,
+    source: &str,
+    unheard: &Unheard,
+) -> Result<(), QueryError> {
+    let source: Source = source.into();
+    let reason = unheard.error.message().to_owned();
+    let problem = Problem::new(import.path.display().to_string(), "", reason.clone());
+    let poll = Poll { at: now(), outcome: PollOutcome::Failed { reason } };
+    let mut world = lock(world);
+    let is_known = known_problems(&world, import.database, &source).contains(&key(&problem));
+    let commit = Commit {
+        problems: if is_known { Vec::new() } else { vec![problem] },
+        poll: Some(poll),
+        ..Commit::new(source, now(), Vec::new())
+    };
+    world.commit(import.database, commit)?;
+    Ok(())
+}
+
+/// Notes that a source was heard and said what it had said before.
+pub(crate) fn note_unchanged(
+    world: &Mutex<World>,
+    import: &Import<'_>,
+    source: &str,
+) -> Result<(), QueryError> {
+    note_poll(world, import.database, source.into(), now(), PollOutcome::Partial)
+}
+
+impl FolderImporter {
+    /// Decodes and commits what was found.
+    pub(crate) fn read(
+        &self,
+        world: &Mutex<World>,
+        import: &Import<'_>,
+        found: Found,
+    ) -> Result<ImportReport, QueryError> {
+        let Found { discovered, since, listing } = found;
         let mut report = ImportReport::default();
-        report.files.extend(note_unknown(world, source, discovered.problems)?);
-        let mut polls = Polls::new(since, listing, !report.files.is_empty() && source.is_some());
+        report.files.extend(note_unknown(world, import, discovered.problems)?);
+        let is_partial = !report.files.is_empty() && import.source.is_some();
+        let mut polls = Polls::new(since, listing, is_partial);
         let inputs = discovered.inputs.len();
         for (index, input) in discovered.inputs.iter().enumerate() {
             let tell = |facts, messages| {
@@ -107,14 +166,14 @@ impl Importer for FolderImporter {
                     listener(Progress { path, input_number: index + 1, inputs, facts, messages });
                 }
             };
-            let mut reading = Reading::new(self, world, input, source, &tell);
+            let mut reading = Reading::new(self, world, input, import, &tell);
             reading.listing = listing;
             let source = Arc::clone(&reading.source);
             let file = reading.read(input)?;
             polls.heard(source, observed_at(input), file.problems > 0);
             report.files.push(file);
         }
-        polls.end(world)?;
+        polls.end(world, import.database)?;
         Ok(report)
     }
 }
@@ -140,7 +199,7 @@ impl Polls {
     }
 
     /// Ends what the sources no longer say.
-    fn end(self, world: &Mutex<World>) -> Result<(), QueryError> {
+    fn end(self, world: &Mutex<World>, database: &str) -> Result<(), QueryError> {
         if self.listing == Listing::Partial {
             return Ok(());
         }
@@ -149,21 +208,29 @@ impl Polls {
                 true => PollOutcome::Partial,
                 false => PollOutcome::Complete { since: self.since },
             };
-            note_poll(world, source, Poll { at, outcome })?;
+            note_poll(world, database, source, at, outcome)?;
         }
         Ok(())
     }
 }
 
-fn note_poll(world: &Mutex<World>, source: Source, poll: Poll) -> Result<(), QueryError> {
-    let commit = Commit { poll: Some(poll), ..Commit::new(source, now(), Vec::new()) };
-    lock(world).commit(LIVE, commit)?;
+fn note_poll(
+    world: &Mutex<World>,
+    database: &str,
+    source: Source,
+    at: Timestamp,
+    outcome: PollOutcome,
+) -> Result<(), QueryError> {
+    let poll = Some(Poll { at, outcome });
+    let commit = Commit { poll, ..Commit::new(source, now(), Vec::new()) };
+    lock(world).commit(database, commit)?;
     Ok(())
 }
 
 /// One input while it is read.
 struct Reading<'a> {
     world: &'a Mutex<World>,
+    database: &'a str,
     schema: Arc<Schema>,
     source: Source,
     /// In a complete one values hold since they were observed, until another one is.
@@ -183,16 +250,18 @@ impl<'a> Reading<'a> {
         importer: &FolderImporter,
         world: &'a Mutex<World>,
         input: &Input,
-        source: Option<&str>,
+        import: &Import<'a>,
         tell: &'a dyn Fn(u64, u64),
     ) -> Reading<'a> {
-        let source: Source = source.unwrap_or(&input.source).into();
+        let source: Source = import.source.unwrap_or(&input.source).into();
+        let database = import.database;
         let held = lock(world);
         let schema = Arc::clone(held.schema());
-        let known_problems = known_problems(&held, &source);
+        let known_problems = known_problems(&held, database, &source);
         drop(held);
         Reading {
             world,
+            database,
             schema,
             listing: Listing::Partial,
             tell,
@@ -215,7 +284,7 @@ impl<'a> Reading<'a> {
     }
 
     fn read(mut self, input: &Input) -> Result<ImportedFile, QueryError> {
-        let prior = self.messages.begin(input, self.world)?;
+        let prior = self.messages.begin(input, self.world, self.database)?;
         (self.tell)(0, 0);
         if let Some(messages) = prior {
             self.file.messages = messages;
@@ -280,7 +349,7 @@ impl<'a> Reading<'a> {
             poll,
             ..Commit::new(Arc::clone(&self.source), heard_at, changes)
         };
-        lock(self.world).commit_under(&self.schema, LIVE, commit)?;
+        lock(self.world).commit_under(&self.schema, self.database, commit)?;
         Ok(())
     }
 
@@ -294,15 +363,15 @@ impl<'a> Reading<'a> {
 /// Files that nobody reads are problems of the import itself.
 fn note_unknown(
     world: &Mutex<World>,
-    source: Option<&str>,
+    import: &Import<'_>,
     problems: Vec<Problem>,
 ) -> Result<Vec<ImportedFile>, QueryError> {
     if problems.is_empty() {
         return Ok(Vec::new());
     }
-    let source: Source = source.unwrap_or(NOBODY).into();
+    let source: Source = import.source.unwrap_or(NOBODY).into();
     let mut world = lock(world);
-    let known = known_problems(&world, &source);
+    let known = known_problems(&world, import.database, &source);
     let files = (problems.iter())
         .map(|problem| ImportedFile {
             path: problem.place.clone(),
@@ -316,12 +385,16 @@ fn note_unknown(
         .collect();
     let new = problems.into_iter().filter(|problem| !known.contains(&key(problem))).collect();
     let commit = Commit { problems: new, ..Commit::new(source, now(), Vec::new()) };
-    world.commit(LIVE, commit)?;
+    world.commit(import.database, commit)?;
     Ok(files)
 }
 
-fn known_problems(world: &World, source: &Source) -> HashSet<(String, String, String)> {
-    let rows = world.problems(LIVE).into_iter().flatten();
+fn known_problems(
+    world: &World,
+    database: &str,
+    source: &Source,
+) -> HashSet<(String, String, String)> {
+    let rows = world.problems(database).into_iter().flatten();
     rows.filter(|row| row.source == *source)
         .take(PROBLEMS_KEPT_MAX)
         .map(|row| key(&row.problem))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! files --import--> World (journal in the data folder) <--Engine--> wire --> psql, drivers, groma
-//!                                                              \--> http --> programs
+//! live sources --schedule--^                                  \--> http --> programs
 //! ```
 //!
 //! One process at a time holds a data folder ([`Store::open`]); it may serve it ([`Server`]), and
@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod journal;
 mod metrics;
+mod schedule;
 mod serve;
 mod store;
 mod tls;
@@ -29,6 +30,9 @@ pub use guard::LOGIN_DELAY_MAX;
 pub use http::HTTP_BODY_BYTES_MAX;
 pub use import::{FolderImporter, Listener, Progress};
 pub use journal::RedbJournal;
+pub use schedule::{
+    EVERY_MIN, POLLS_AT_ONCE_MAX, SOURCES_MAX, SecretPlace, SourceConfig, Sources, SourcesError,
+};
 pub use serve::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, ServeError, Server};
 pub use store::{OpenError, Store, StoreOptions};
 pub use tls::{TlsError, TlsFiles};

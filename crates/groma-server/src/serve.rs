@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use groma_connect::live::BackOff;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
@@ -14,7 +15,7 @@ use crate::http;
 use crate::tls::Tls;
 use crate::users::{Verifier, random};
 use crate::wire::{Door, attend};
-use crate::{Beacon, Running, Store, TlsError, TlsFiles};
+use crate::{Beacon, Running, SourceConfig, Sources, Store, TlsError, TlsFiles};
 
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_ADDRESS: SocketAddr =
@@ -39,6 +40,10 @@ pub struct ServeConfig {
     pub tls: Option<TlsFiles>,
     /// How long a client may say nothing. `None`: as long as it wants.
     pub idle_timeout: Option<Duration>,
+    /// Whom to ask again and again, and how often.
+    pub sources: Vec<SourceConfig>,
+    /// How long to leave a source alone that does not answer.
+    pub back_off: BackOff,
 }
 
 impl Default for ServeConfig {
@@ -49,6 +54,8 @@ impl Default for ServeConfig {
             connections_max: CONNECTIONS_MAX.into(),
             tls: None,
             idle_timeout: None,
+            sources: Vec::new(),
+            back_off: BackOff::FETCHES,
         }
     }
 }
@@ -106,6 +113,7 @@ pub struct Server {
     http: Option<(TcpListener, SocketAddr)>,
     door: Arc<Door>,
     engine_threads: Runtime,
+    sources: Sources,
     sockets: Arc<Semaphore>,
     _beacon: Beacon,
 }
@@ -141,6 +149,12 @@ impl Server {
         };
         let running = Running { pid: std::process::id(), address, secret: Some(secret) };
         let beacon = Beacon::light(store.folder(), &running)?;
+        let sources = Sources {
+            schedule: Arc::clone(store.schedule()),
+            threads: engine_threads.handle().clone(),
+            back_off: config.back_off,
+        };
+        sources.set(config.sources.clone());
         Ok(Server {
             store,
             listener,
@@ -148,6 +162,7 @@ impl Server {
             http,
             door: Arc::new(door),
             engine_threads,
+            sources,
             sockets: Arc::new(Semaphore::new(config.connections_max + SOCKETS_WITHOUT_SESSION_MAX)),
             _beacon: beacon,
         })
@@ -171,6 +186,11 @@ impl Server {
     /// The store behind it.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The sources that it asks, to be changed while it runs.
+    pub fn sources(&self) -> Sources {
+        self.sources.clone()
     }
 
     /// Serves until `stop` is ready. Then statements that run are broken off and clients leave;
@@ -197,6 +217,7 @@ impl Server {
                 },
             }
         }
+        self.store.schedule().stop();
         clients.shutdown().await;
         drop(http_stop);
         if let Some(mut http) = http

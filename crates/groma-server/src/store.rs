@@ -11,6 +11,7 @@ use groma_query::{Engine, EngineOptions};
 use groma_store::{JournalError, StoreError, World};
 
 use crate::audit::AuditLog;
+use crate::schedule::Schedule;
 use crate::users::UserBook;
 use crate::{FolderImporter, Listener, RedbJournal, Running};
 
@@ -37,6 +38,7 @@ pub struct Store {
     folder: PathBuf,
     engine: Engine,
     users: Arc<UserBook>,
+    schedule: Arc<Schedule>,
     repaired: Option<String>,
 }
 
@@ -119,11 +121,15 @@ impl Store {
         let users = UserBook::open(folder)
             .map_err(|source| OpenError::Users { folder: folder.to_owned(), source })?;
         let users = Arc::new(users);
-        let importer = FolderImporter::new(segments_folder.clone(), options.progress);
+        let world = Arc::new(Mutex::new(world));
+        let importer = Arc::new(FolderImporter::new(segments_folder.clone(), options.progress));
+        let schedule = Schedule::new(Arc::clone(&world), Arc::clone(&importer));
+        let schedule = Arc::new(schedule);
         let engine = Engine::new(
-            Arc::new(Mutex::new(world)),
+            world,
             EngineOptions {
-                importer: Some(Arc::new(importer)),
+                importer: Some(importer),
+                schedule: Some(Arc::clone(&schedule) as _),
                 segments_folder: Some(segments_folder),
                 memory_bytes_max: options.memory_bytes_max,
                 query_memory_bytes_max: options.query_memory_bytes_max,
@@ -133,7 +139,7 @@ impl Store {
                 audit: Some(Arc::new(AuditLog::new(folder))),
             },
         );
-        Ok(Store { folder: folder.to_owned(), engine, users, repaired })
+        Ok(Store { folder: folder.to_owned(), engine, users, schedule, repaired })
     }
 
     /// Answers statements over it.
@@ -144,6 +150,11 @@ impl Store {
     /// Who may come in.
     pub(crate) fn users(&self) -> &Arc<UserBook> {
         &self.users
+    }
+
+    /// Who asks sources, once it is told which.
+    pub(crate) fn schedule(&self) -> &Arc<Schedule> {
+        &self.schedule
     }
 
     /// The data folder.

@@ -15,6 +15,10 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+/// All that a source may need to be let in; `ca_file` names a file of those who vouch for it.
+pub const FIELDS: [&str; 5] =
+    ["token", "ca_file", "community", "auth_password", "privacy_password"];
+
 /// The variable that names the file.
 const FILE_VARIABLE: &str = "GROMA_CREDENTIALS";
 
@@ -26,6 +30,20 @@ impl Secret {
     /// Of this text.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(text.into())
+    }
+
+    /// What a file holds that only its owner may read, without the white space around it.
+    ///
+    /// # Errors
+    /// It cannot be read, is empty, or others may read it.
+    pub fn from_file(path: &Path) -> Result<Secret, SecretsError> {
+        let fail = |reason| SecretsError { path: path.display().to_string(), reason };
+        check_permissions(path).map_err(fail)?;
+        let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        match text.trim() {
+            "" => Err(fail("it is empty".into())),
+            text => Ok(Secret::new(text)),
+        }
     }
 
     /// The text itself, for who sends it.
@@ -180,5 +198,9 @@ mod tests {
         };
         assert!(load(0o644).unwrap_err().reason.contains("others"));
         assert!(load(0o600).unwrap().of("a", "token", "").is_some());
+        fs::write(&path, " t \n").unwrap();
+        assert_eq!(Secret::from_file(&path).unwrap().expose(), "t");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(Secret::from_file(&path).unwrap_err().reason.contains("chmod 600"));
     }
 }

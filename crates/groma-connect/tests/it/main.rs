@@ -7,6 +7,7 @@ mod heard;
 mod machine;
 mod mapping;
 mod netbox;
+mod netbox_double;
 mod paths;
 mod small;
 mod snmp;

@@ -28,6 +28,7 @@ mod schema_apply;
 mod schema_check;
 mod schema_diff;
 mod shortest_path;
+mod source_poll;
 
 use std::sync::Arc;
 
@@ -57,6 +58,7 @@ pub(crate) static ALL: &[&Function] = &[
     &entity_merge::FUNCTION,
     &entity_split::FUNCTION,
     &import::FUNCTION,
+    &source_poll::FUNCTION,
     &schema_check::FUNCTION,
     &schema_diff::FUNCTION,
     &schema_apply::FUNCTION,

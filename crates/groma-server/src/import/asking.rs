@@ -1,13 +1,12 @@
 //! Asks a live source, once.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use groma_connect::Discovered;
-use groma_connect::live::{self, FetchError, Live, OpenError, Recording, Secrets, SecretsError};
-use groma_model::{Problem, Source};
-use groma_query::QueryError;
-use groma_store::{Commit, LIVE, Poll, PollOutcome, World};
+use groma_connect::live::{self, FetchError, OpenError, Secrets, SecretsError};
+use groma_model::Source;
+use groma_query::{Import, QueryError};
 
 use super::now;
 
@@ -17,21 +16,44 @@ const WRONG_NAME: &str = "22023";
 const REFUSED: &str = "28000";
 const FAILED: &str = "58000";
 
+/// Why nothing was heard.
+pub(crate) struct Unheard {
+    /// What who asked is told.
+    pub(crate) error: Box<QueryError>,
+    /// Who did not answer; `None`: nobody was asked.
+    pub(super) source: Option<Source>,
+    /// How long it asked to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether only a person can help.
+    pub(crate) is_lasting: bool,
+}
+
+impl From<QueryError> for Unheard {
+    /// Nobody was asked.
+    fn from(error: QueryError) -> Unheard {
+        Unheard { error: Box::new(error), source: None, retry_after: None, is_lasting: false }
+    }
+}
+
 /// What the source of this name answers, as something to read; written to a folder too if one is given.
-/// A failure is a problem of the source, and the error.
 pub(super) fn ask(
-    world: &Mutex<World>,
+    import: &Import<'_>,
     name: &str,
-    source: Option<&str>,
-    record: Option<&Path>,
-) -> Result<Discovered, QueryError> {
-    let opened = Secrets::load(variables()).map_err(|error| no_secrets(&error));
-    let live = match live::open(name, &opened?) {
+    secrets: Result<Secrets, SecretsError>,
+) -> Result<Discovered, Unheard> {
+    let live = match live::open(name, &secrets.map_err(|error| no_secrets(&error))?) {
         Some(opened) => opened.map_err(|error| cannot_open(&error))?,
-        None => return Err(QueryError::new(WRONG_NAME, format!("{name} names no live source"))),
+        None => {
+            return Err(QueryError::new(WRONG_NAME, format!("{name} names no live source")).into());
+        }
     };
-    let recording = fetch(world, live.as_ref(), source)?;
-    if let Some(folder) = record {
+    let recording = live.fetch(now()).map_err(|error| Unheard {
+        error: Box::new(cannot_fetch(&error)),
+        source: Some(import.source.map_or_else(|| live.source().into(), Into::into)),
+        retry_after: error.retry_after(),
+        is_lasting: error.is_lasting(),
+    })?;
+    if let Some(folder) = import.record {
         recording.write(folder).map_err(|error| {
             let text = format!("cannot record to {}: {error}", folder.display());
             QueryError::new(QueryError::IO, text)
@@ -41,27 +63,6 @@ pub(super) fn ask(
     Ok(Discovered { inputs: vec![recording.into_input()], problems: Vec::new() })
 }
 
-fn fetch(
-    world: &Mutex<World>,
-    live: &dyn Live,
-    source: Option<&str>,
-) -> Result<Recording, QueryError> {
-    live.fetch(now()).map_err(|error| {
-        let problem = Problem::new(live.name(), "", error.to_string());
-        let source: Source = source.map_or_else(|| live.source().into(), Arc::from);
-        let outcome = PollOutcome::Failed { reason: error.to_string() };
-        let commit = Commit {
-            problems: vec![problem],
-            poll: Some(Poll { at: now(), outcome }),
-            ..Commit::new(source, now(), Vec::new())
-        };
-        match super::lock(world).commit(LIVE, commit) {
-            Ok(_) => cannot_fetch(&error),
-            Err(error) => error.into(),
-        }
-    })
-}
-
 /// `--record` of a path.
 pub(super) fn nothing_to_record(path: &Path) -> QueryError {
     QueryError::new(WRONG_NAME, format!("{} is no live source to record", path.display()))
@@ -69,7 +70,7 @@ pub(super) fn nothing_to_record(path: &Path) -> QueryError {
 }
 
 /// Variables that are text; the others hold no secret of ours.
-fn variables() -> impl Iterator<Item = (String, String)> {
+pub(crate) fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

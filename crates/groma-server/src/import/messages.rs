@@ -10,7 +10,7 @@ use groma_connect::Input;
 use groma_events::{EventsError, SegmentOptions, SegmentReader, SegmentWriter};
 use groma_model::{Source, Timestamp};
 use groma_query::QueryError;
-use groma_store::{LIVE, Segment, World};
+use groma_store::{Segment, World};
 use groma_trace::{MessageBatch, MessageRecord};
 
 /// Records in one segment.
@@ -62,12 +62,13 @@ impl Messages {
         &mut self,
         input: &Input,
         world: &Mutex<World>,
+        database: &str,
     ) -> Result<Option<u64>, QueryError> {
         let [path] = input.paths.as_slice() else { return Ok(None) };
         let Some(is_parquet) = first_bytes(path, input) else { return Ok(None) };
         let Ok(hash) = hash(path) else { return Ok(None) }; // the decoder will say why
         self.stem = format!("{}-{hash:016x}", input.importer.name);
-        let known: Vec<_> = (super::lock(world).segments(LIVE)?)
+        let known: Vec<_> = (super::lock(world).segments(database)?)
             .filter(|row| row.segment.file.starts_with(&self.stem))
             .map(|row| row.segment.records)
             .collect();

@@ -8,8 +8,11 @@ mod http;
 mod import;
 mod introspection;
 mod limits;
+#[path = "../../../groma-connect/tests/it/netbox_double.rs"]
+mod netbox_double;
 mod psql;
 mod python;
 mod roles;
+mod schedule;
 mod served;
 mod tls;

@@ -36,6 +36,7 @@ fn each_role_may_do_what_the_one_before_it_may_and_more() {
             ("DELETE FROM service.farm WHERE id = 'nobody'", 1),
             ("SELECT * FROM import('/no/such/path')", 1),
             ("COPY (SELECT 1 AS one) TO 'one.parquet'", 1),
+            ("SELECT * FROM source_poll('nobody')", 1),
             ("CREATE DATABASE f TEMPLATE live", 1),
             ("DROP DATABASE IF EXISTS f", 2),
             ("CREATE ROLE x", 2),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use groma_server::{ServeConfig, Server, Store, StoreOptions};
+use groma_server::{ServeConfig, Server, Sources, Store, StoreOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -21,6 +21,7 @@ pub(crate) struct Served {
     runtime: Runtime,
     pub(crate) address: SocketAddr,
     pub(crate) http: Option<SocketAddr>,
+    pub(crate) sources: Sources,
     folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     ended: Option<JoinHandle<()>>,
@@ -44,9 +45,10 @@ impl Served {
         let config = ServeConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
         let server = runtime.block_on(Server::bind(store, &config)).unwrap();
         let (address, http) = (server.address(), server.http_address());
+        let sources = server.sources();
         let (stop, stopped) = oneshot::channel();
         let ended = runtime.spawn(async move { server.run(async { drop(stopped.await) }).await });
-        Served { runtime, address, http, folder, stop: Some(stop), ended: Some(ended) }
+        Served { runtime, address, http, sources, folder, stop: Some(stop), ended: Some(ended) }
     }
 
     /// With the small world in `live`.

@@ -1,13 +1,14 @@
 //! `groma serve`: the PostgreSQL wire.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use groma_server::{
-    CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, Server, Store, StoreOptions, TlsFiles,
+    CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, Server, SourceConfig, Sources, Store,
+    StoreOptions, TlsFiles,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -50,6 +51,9 @@ pub(super) struct Args {
     /// How long a client may say nothing. Default: as long as it wants
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     idle_timeout: Option<Duration>,
+    /// Sources to ask again and again: a TOML file, read again at SIGHUP
+    #[arg(long, value_name = "FILE")]
+    sources: Option<PathBuf>,
 }
 
 /// As without any flag, for the verbs that serve at their end.
@@ -74,32 +78,46 @@ impl Args {
         }
     }
 
-    fn config(&self) -> ServeConfig {
+    fn config(&self) -> Result<ServeConfig> {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
-        ServeConfig {
+        Ok(ServeConfig {
             listen: self.listen,
             http: self.http,
             connections_max: self.connections.into(),
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             idle_timeout: self.idle_timeout,
-        }
+            sources: match &self.sources {
+                Some(file) => read_sources(file)?,
+                None => Vec::new(),
+            },
+            ..ServeConfig::default()
+        })
     }
 }
 
+fn read_sources(file: &Path) -> Result<Vec<SourceConfig>, Refusal> {
+    SourceConfig::read(file).map_err(|error| Refusal::new(error.to_string(), Some(error.hint())))
+}
+
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
+    let config = args.config()?;
     let store = Store::open(&groma.folder, args.store_options())
         .map_err(|error| Refusal::of_store(&error))?;
-    serve(store, args)
+    serve_as(store, args, &config)
 }
 
 /// Serves in the foreground until a signal asks to stop.
 pub(super) fn serve(store: Store, args: &Args) -> Result<Answered> {
+    serve_as(store, args, &args.config()?)
+}
+
+fn serve_as(store: Store, args: &Args, config: &ServeConfig) -> Result<Answered> {
     if let Some(repaired) = store.repaired() {
         remark(repaired);
     }
     let runtime = tokio::runtime::Runtime::new().context("starting threads")?;
     runtime.block_on(async {
-        let server = Server::bind(store, &args.config())
+        let server = Server::bind(store, config)
             .await
             .map_err(|error| Refusal::new(in_one_line(&error), error.hint()))?;
         let address = server.address();
@@ -118,6 +136,10 @@ pub(super) fn serve(store: Store, args: &Args) -> Result<Answered> {
             let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
             say(&format!("listening at {scheme}://{http}; try: curl {scheme}://{http}/openapi.json"))?;
         }
+        if let Some(file) = args.sources.clone() {
+            remark(&format!("{} sources are asked; see model.sources", config.sources.len()));
+            tokio::spawn(follow(file, server.sources()));
+        }
         server
             .run(async move {
                 tokio::select! {
@@ -128,6 +150,20 @@ pub(super) fn serve(store: Store, args: &Args) -> Result<Answered> {
             .await;
         Ok(Answered::Well)
     })
+}
+
+/// Reads the file of sources again at each SIGHUP. A wrong one changes nothing.
+async fn follow(file: PathBuf, sources: Sources) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        match SourceConfig::read(&file) {
+            Ok(read) => {
+                remark(&format!("{} sources are asked from now on", read.len()));
+                sources.set(read);
+            }
+            Err(error) => remark(&format!("the sources stay as they were: {error}")),
+        }
+    }
 }
 
 /// `500ms`, `30s`, `5min`, `1h`.

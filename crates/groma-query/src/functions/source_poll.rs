@@ -1,0 +1,25 @@
+//! Asks a source of the schedule now.
+
+use super::arguments::Function;
+use super::import;
+use crate::{QueryError, Role};
+
+pub(super) static FUNCTION: Function = Function {
+    name: "source_poll",
+    usage: "source_poll(name)",
+    doc: "asks a source of the server's schedule now, whenever its turn is, and waits for what it says; model.sources lists them.",
+    arguments_min: 1,
+    arguments_max: 1,
+    columns: import::COLUMNS,
+    rows: |call, sheet| {
+        let engine = call.engine_to_change(Role::Operator)?;
+        let Some(schedule) = &engine.options().schedule else {
+            let error =
+                QueryError::new(QueryError::NOT_SUPPORTED, "nobody asks on a schedule here");
+            return Err(error.with_hint("groma serve --sources FILE does.").into());
+        };
+        let reader = sheet.reader();
+        let report = schedule.poll(call.text(0).unwrap_or_default(), &|| !reader.is_closed())?;
+        import::write(&report, sheet)
+    },
+};
