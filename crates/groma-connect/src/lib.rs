@@ -34,7 +34,7 @@ mod interface_name;
 mod kind_csv;
 mod machine;
 mod mapping;
-mod netbox;
+pub mod netbox;
 mod snmp;
 mod suzieq;
 

@@ -7,12 +7,14 @@
 //! **Needs** a token that may read (`NETBOX_TOKEN`, or `token` in the file of `GROMA_CREDENTIALS`), over TLS; plain HTTP
 //! only to the machine itself. Where `GROMA_CA_FILE` (or `ca_file`) names a PEM file, its authorities are believed
 //! instead of the public ones. **Load**: one request for 500 objects, one after the other, with back-off.
-//! **Cannot know** whether anything is as it is written: its facts are what is desired, and `model.drift` compares them
-//! with what was observed. Roles are free words; those that are not understood say nothing.
+//! **Cannot know** whether anything is as it is written: a site's schema lets it say what is desired (`[[source]]`, `says`),
+//! `model.drift` then compares that with what was observed, and [`propose`] turns that into changes of NetBox.
+//! Roles are free words; those that are not understood say nothing.
 
 mod facts;
 mod fetch;
 mod objects;
+mod propose;
 
 use std::path::Path;
 
@@ -20,6 +22,8 @@ use groma_model::{Decoded, Timestamp};
 
 use crate::live::{FetchError, Live, OpenError, Recording, Scheme, Secret, Secrets};
 use crate::{Importer, Takes};
+
+pub use propose::{Drift, Patch, propose};
 
 /// `netbox+https://host`.
 pub(crate) static SCHEME: Scheme = Scheme {

@@ -11,6 +11,7 @@ mod generate;
 mod history;
 mod import;
 mod merge;
+mod netbox;
 mod path;
 mod problems;
 mod schema;
@@ -75,6 +76,7 @@ enum Verb {
     Changes(changes::Args),
     History(history::Args),
     Problems(problems::Args),
+    Netbox(netbox::Args),
     Schema(schema::Args),
     Figures(figures::Args),
     Generate(generate::Args),
@@ -152,6 +154,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Changes(args) => changes::run(&args, &groma),
         Verb::History(args) => history::run(&args, &groma),
         Verb::Problems(args) => problems::run(&args, &groma),
+        Verb::Netbox(args) => netbox::run(&args, &groma),
         Verb::Schema(args) => schema::run(&args, &groma),
         Verb::Figures(args) => figures::run(&args, &groma),
         Verb::Generate(args) => generate::run(&args, &groma),

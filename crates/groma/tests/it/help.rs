@@ -22,6 +22,7 @@ fn every_verb_says_what_it_does_and_its_sql() {
         "drop",
         "databases",
         "problems",
+        "netbox",
         "schema",
         "figures",
         "generate",

@@ -6,5 +6,8 @@ mod called;
 mod errors;
 mod help;
 mod killed;
+#[path = "../../../groma-connect/tests/it/netbox_double.rs"]
+mod netbox_double;
 mod schema;
+mod sources;
 mod verbs;
