@@ -12,6 +12,7 @@
 
 mod error;
 mod estimators;
+mod figures;
 mod measured;
 mod models;
 mod samples;
@@ -21,6 +22,7 @@ mod what_if;
 
 pub use error::CapacityError;
 pub use estimators::{SAMPLES_WANTED, equation25, equation25_ceiling, estimate};
+pub use figures::{FigureOptions, InjectedPoint, WindowPoint, figure_injected, figure_windows};
 pub use measured::{Estimate, Lock, Measured, Method, Wait};
 pub use models::{
     Bounds, CLIENTS_MAX, Class, Flow, LOCKS_MAX, Load, LockDemand, Network, NetworkClass,

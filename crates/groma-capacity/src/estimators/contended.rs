@@ -1,5 +1,6 @@
 //! G: the share of acquisitions that had to wait, and the bound where none had to.
 
+use super::holds;
 use super::interval::{widen, wilson};
 use crate::measured::Estimate;
 use crate::samples::{LockSamples, Samples};
@@ -10,13 +11,15 @@ const ERROR: f64 = 0.1;
 /// Rule of three: with no event in n trials, the rate is below 3/n at 95 %.
 const RULE_OF_THREE: f64 = 3.0;
 
-/// An arrival sees what the others keep busy: U_l = k/n · M/(M−1). `None` without a count of
+/// An arrival sees what the others keep busy: U_l = k/n · M/(M−1), times the part of a hold that is on a
+/// CPU where holds were followed. `None` without a count of
 /// acquisitions or requests, or for one client, which never meets another.
 pub(super) fn share(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Option<Estimate> {
     let acquisitions = lock.acquisitions.or(samples.requests).filter(|count| *count > 0)?;
     let waited = wilson((lock.waits as f64 / acquisitions as f64).min(1.0), acquisitions);
     let others = Some(others(samples)).filter(|others| others.is_finite())?;
-    let share = waited.map(|waited| (waited * others).min(1.0) / cpus_used);
+    let on_cpu = holds::on_cpu(lock).unwrap_or(1.0);
+    let share = waited.map(|waited| (waited * others).min(1.0) * on_cpu / cpus_used);
     Some(widen(share, ERROR, ERROR))
 }
 

@@ -45,6 +45,11 @@ pub(super) fn mean_hold(lock: &LockSamples) -> Option<f64> {
     (lock.holds > 0 && lock.hold_cpu_time > 0.0).then(|| lock.hold_cpu_time / lock.holds as f64)
 }
 
+/// φ: the part of the contended holds that was on a CPU.
+pub(super) fn on_cpu(lock: &LockSamples) -> Option<f64> {
+    (lock.hold_time > 0.0).then(|| (lock.hold_cpu_time / lock.hold_time).min(1.0))
+}
+
 /// Squared coefficient of variation of the holds; 1 (exponential) where it was not measured.
 fn spread(lock: &LockSamples, hold: f64) -> f64 {
     match lock.hold_cpu_squares {

@@ -10,12 +10,19 @@ use super::ring::{Ring, Stage};
 use super::workload::Workload;
 use crate::error::CapacityError;
 
-/// Up to so many requests, each number is solved for a service with several locks; beyond, steps grow
-/// by [`STEP`] and what lies between is interpolated.
-const SOLVED_EACH: usize = 16;
-const STEP: f64 = 1.15;
+/// Up to so many requests each number is solved; beyond, steps grow by that factor, and what lies between
+/// is interpolated: the flow is concave and flat there.
+const ONE_LOCK: Steps = Steps { each: 64, growth: 1.05, flat: 1e-8 };
+const SEVERAL: Steps = Steps { each: 12, growth: 1.25, flat: 1e-5 };
 /// Chains solved for one number of requests; larger ones are folded.
-const STATES_MAX: usize = 6_000;
+const STATES_MAX: usize = 2_000;
+
+struct Steps {
+    each: usize,
+    growth: f64,
+    /// Relative rise for one more request at which the flow has come to its end.
+    flat: f64,
+}
 
 /// Requests per second with 1, 2, … `most` inside: `flows[n - 1]`. Never falls with n.
 ///
@@ -23,20 +30,34 @@ const STATES_MAX: usize = 6_000;
 /// As the chain.
 pub(super) fn flows(workload: &Workload, most: usize) -> Result<Vec<f64>, CapacityError> {
     let ring = Ring::of(workload, 0.0);
-    if let Some((lock, rest)) = one_lock(&ring) {
-        return Ok((1..=most).map(|inside| beside_lock(lock, rest, ring.cpus, inside)).collect());
+    match one_lock(&ring) {
+        Some((lock, rest)) => {
+            stepwise(most, ONE_LOCK, |inside| Ok(beside_lock(lock, rest, ring.cpus, inside)))
+        }
+        None => stepwise(most, SEVERAL, |inside| flow(workload, inside)),
     }
+}
+
+fn stepwise(
+    most: usize,
+    steps: Steps,
+    flow: impl Fn(usize) -> Result<f64, CapacityError>,
+) -> Result<Vec<f64>, CapacityError> {
     let mut flows: Vec<f64> = Vec::with_capacity(most);
     let mut last = (0, 0.0);
     while last.0 < most {
-        let step = if last.0 < SOLVED_EACH { 1.0 } else { (last.0 as f64 * (STEP - 1.0)).ceil() };
-        let inside = (last.0 + step as usize).min(most);
-        let flow = flow(workload, inside)?.max(last.1);
+        let growth = (last.0 as f64 * (steps.growth - 1.0)) as usize;
+        let step = if last.0 < steps.each { 1 } else { growth + 1 };
+        let inside = (last.0 + step).min(most);
+        let flow = flow(inside)?.max(last.1);
         let span = (inside - last.0) as f64;
         for between in 1..=inside - last.0 {
             flows.push(last.1 + (flow - last.1) * between as f64 / span);
         }
-        last = (inside, flow);
+        if last.0 > 0 && flow - last.1 < steps.flat * flow * span {
+            flows.resize(most, flow);
+        }
+        last = (flows.len(), flow);
     }
     Ok(flows)
 }

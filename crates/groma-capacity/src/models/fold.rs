@@ -8,9 +8,9 @@ use super::ring::Ring;
 use super::workload::{LockDemand, Workload};
 use crate::error::CapacityError;
 
-const ROUNDS_MAX: usize = 30;
+const ROUNDS_MAX: usize = 12;
 /// Relative change of the throughput at which the iteration has settled.
-const SETTLED: f64 = 1e-4;
+const SETTLED: f64 = 3e-4;
 /// Nearer to full than that, the wait of a folded lock is not a number any more.
 const FULL: f64 = 0.98;
 

@@ -44,9 +44,9 @@ impl Ring {
 
     /// What each runner gets of a CPU with `counts` requests at the stages; 1 if nobody runs.
     pub(super) fn cpu_share(&self, counts: &[usize]) -> f64 {
-        let runners: usize =
+        let runners: f64 =
             self.stages.iter().zip(counts).map(|(stage, count)| stage.runners(*count)).sum();
-        if runners == 0 { 1.0 } else { (self.cpus / runners as f64).min(1.0) }
+        if runners > 0.0 { (self.cpus / runners).min(1.0) } else { 1.0 }
     }
 }
 
@@ -58,11 +58,13 @@ impl Stage {
         }
     }
 
-    fn runners(self, count: usize) -> usize {
+    /// Who wants a CPU here, on average: a lock that is being handed over needs none.
+    fn runners(self, count: usize) -> f64 {
         match self {
-            Self::Delay(_) | Self::Device(_) => 0,
-            Self::Lock { .. } => count.min(1),
-            Self::Parallel(_) => count,
+            Self::Delay(_) | Self::Device(_) => 0.0,
+            Self::Lock { demand, hand_off } if count > 1 => demand / (demand + hand_off),
+            Self::Lock { .. } => count as f64,
+            Self::Parallel(_) => count as f64,
         }
     }
 

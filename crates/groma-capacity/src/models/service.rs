@@ -12,7 +12,7 @@ pub const CLIENTS_MAX: usize = 20_000;
 /// Largest chain that is solved; 222 clients at one lock, 52 at two.
 const STATES_MAX: usize = 25_000;
 /// Largest chain where many workloads are solved for one answer.
-const STATES_QUICK: usize = 6_000;
+const STATES_QUICK: usize = 2_000;
 /// Most locks and devices of one service.
 pub const LOCKS_MAX: usize = 64;
 /// An open service is watched up to so many requests inside; beyond, its flow is taken as constant.
