@@ -50,7 +50,7 @@ pub use datafusion::execution::SendableRecordBatchStream;
 pub use engine::{Engine, EngineOptions, Import, ImportReport, ImportedFile, Importer, Listing};
 pub use error::QueryError;
 pub use schedule::{Doing, Schedule, Scheduled};
-pub use session::{Given, Notice, Outcome, Prepared, Request, Session};
+pub use session::{CURSORS_MAX, Given, Notice, Outcome, Prepared, Request, Session};
 pub use users::{Secret, Token, User, UserChange, UserSettings, Users};
 pub(crate) use view::View;
 pub use who::{Role, Who};

@@ -2,6 +2,7 @@
 
 mod bind;
 mod bounded;
+mod cursors;
 mod export;
 mod yielding;
 
@@ -29,11 +30,13 @@ use crate::copy::{CopyForm, CopyIn};
 use crate::dml::{Verb, Write, Writer, kind_of};
 use crate::settings::Settings;
 use crate::statement::copy::Copy;
-use crate::statement::{self, Parsed, Statement};
+use crate::statement::{self, CursorVerb, Parsed, Statement};
 use crate::users::UserChange;
 use crate::{Engine, QueryError, Role, Who, functions, graph, memory, pg};
 
 pub use bind::Given;
+pub use cursors::CURSORS_MAX;
+use cursors::{Cursors, no_cursor};
 
 /// What a statement came to.
 pub enum Outcome {
@@ -115,6 +118,7 @@ pub struct Session {
     who: Who,
     base: SessionState,
     settings: Mutex<Settings>,
+    cursors: Mutex<Cursors>,
     notices: Mutex<Vec<Notice>>,
 }
 
@@ -149,6 +153,7 @@ impl Session {
             who,
             base: context.state(),
             settings: Mutex::new(Settings::with_timeout(timeout)),
+            cursors: Mutex::default(),
             notices: Mutex::default(),
         })
     }
@@ -177,6 +182,11 @@ impl Session {
     /// `None`: no bound.
     pub fn statement_timeout(&self) -> Option<Duration> {
         self.settings().statement_timeout()
+    }
+
+    /// The columns of an open cursor; `None`: there is none of this name.
+    pub fn cursor_schema(&self, name: &str) -> Option<SchemaRef> {
+        self.cursors().schema(name)
     }
 
     /// Reads all statements of a request. Errors: one of them is not SQL.
@@ -211,6 +221,13 @@ impl Session {
         let (types, schema) = match &statement.statement {
             // Planning holds much on the stack of whoever waits.
             Statement::Sql(ast) => Box::pin(self.describe(ast)).await?,
+            Statement::Cursor(CursorVerb::Declare { query, .. }) => {
+                (Box::pin(self.describe(query)).await?.0, None)
+            }
+            Statement::Cursor(CursorVerb::Fetch { name, .. }) => {
+                let schema = self.cursor_schema(name).ok_or_else(|| no_cursor(name))?;
+                (BTreeMap::new(), Some(schema))
+            }
             _ => (BTreeMap::new(), None),
         };
         let count = statement::parameter_count(sql);
@@ -343,6 +360,7 @@ impl Session {
             }
             Statement::Users(change) => self.change_users(change).await,
             Statement::Copy(copy) => Box::pin(self.copy(*copy, text, &who)).await,
+            Statement::Cursor(verb) => Box::pin(self.run_cursor(verb, &who, parameters)).await,
             // Planning holds much on the stack of whoever waits; a statement can afford the box.
             Statement::Sql(ast) => Box::pin(self.run_ast(*ast, &who, parameters)).await,
         }
@@ -412,6 +430,7 @@ impl Session {
             }
             _ if self.settings().answers(&ast) => {
                 let outcome = self.settings().answer(&ast)?;
+                self.cursors().follow(&ast);
                 Ok(outcome)
             }
             Ast::Query(_)
@@ -419,16 +438,48 @@ impl Session {
             | Ast::ExplainTable { .. }
             | Ast::ShowTables { .. }
             | Ast::ShowColumns { .. } => {
-                let scope = self.scope(who)?;
-                let mut plan = scope.plan(ast).await?;
-                if let Some(parameters) = parameters {
-                    plan = plan.with_param_values(parameters)?;
-                }
-                let frame = DataFrame::new(scope.state, plan);
-                let schema = Arc::clone(frame.schema().inner());
-                Ok(Outcome::Rows { schema, stream: frame.execute_stream().await? })
+                let (schema, stream) = self.rows(ast, who, parameters).await?;
+                Ok(Outcome::Rows { schema, stream })
             }
             other => Err(not_offered(other)),
+        }
+    }
+
+    /// The rows of a question, made while they are read.
+    async fn rows(
+        &self,
+        ast: Ast,
+        who: &Who,
+        parameters: Option<ParamValues>,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), QueryError> {
+        let scope = self.scope(who)?;
+        let mut plan = scope.plan(ast).await?;
+        if let Some(parameters) = parameters {
+            plan = plan.with_param_values(parameters)?;
+        }
+        let frame = DataFrame::new(scope.state, plan);
+        let schema = Arc::clone(frame.schema().inner());
+        Ok((schema, frame.execute_stream().await?))
+    }
+
+    async fn run_cursor(
+        &self,
+        verb: CursorVerb,
+        who: &Who,
+        parameters: Option<ParamValues>,
+    ) -> Result<Outcome, QueryError> {
+        match verb {
+            CursorVerb::Declare { name, hold, query } => {
+                self.cursors().check(&name, hold)?;
+                let (schema, stream) = self.rows(*query, who, parameters).await?;
+                self.cursors().declare(name, hold, schema, stream);
+                Ok(command("DECLARE CURSOR"))
+            }
+            CursorVerb::Fetch { name, count } => self.cursors().fetch(&name, count),
+            CursorVerb::Close { name } => {
+                self.cursors().close(name.as_deref())?;
+                Ok(command(if name.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" }))
+            }
         }
     }
 
@@ -469,6 +520,10 @@ impl Session {
         let registered = functions::per_row::register(&mut state, &databases, &self.database);
         debug_assert!(registered.is_ok(), "functions are registered");
         Ok(Scope { state, databases, matches })
+    }
+
+    fn cursors(&self) -> std::sync::MutexGuard<'_, Cursors> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {

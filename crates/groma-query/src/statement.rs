@@ -1,6 +1,7 @@
 //! From the text of a request to statements that a session can carry out.
 
 pub(crate) mod copy;
+mod cursors;
 mod users;
 
 use datafusion::sql::sqlparser::ast::Statement as Ast;
@@ -14,6 +15,7 @@ use crate::graph::{self, Source};
 use crate::users::UserChange;
 use crate::{QueryError, Role, pg};
 use copy::Copy;
+pub(crate) use cursors::CursorVerb;
 
 /// Deepest nesting of expressions and queries.
 const NESTING_MAX: usize = 64;
@@ -45,6 +47,8 @@ pub(crate) enum Statement {
     Users(UserChange),
     /// COPY.
     Copy(Box<Copy>),
+    /// DECLARE, FETCH, CLOSE.
+    Cursor(CursorVerb),
     /// Anything that the SQL parser understands.
     Sql(Box<Ast>),
 }
@@ -53,7 +57,7 @@ impl Statement {
     /// The role that it takes; whatever is not known to be harmless takes the largest.
     pub(crate) fn needs(&self) -> Role {
         match self {
-            Statement::Empty => Role::Reader,
+            Statement::Empty | Statement::Cursor(_) => Role::Reader,
             Statement::CreateDatabase { .. } => Role::Operator,
             Statement::DropDatabase { .. }
             | Statement::Users(_)
@@ -158,6 +162,9 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
     if let Some(change) = users::read(&words) {
         return change.map(Statement::Users);
     }
+    if let Some(verb) = cursors::read(&words) {
+        return verb.map(Statement::Cursor);
+    }
     let tokens = graph::fold(tokens, text)?;
     let sql: String = tokens
         .iter()
@@ -168,15 +175,14 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error, text))?;
-    match parser.peek_token().token {
-        Token::EOF if matches!(statement, Ast::Copy { .. }) => {
-            Ok(Statement::Copy(Box::new(copy::read(statement)?)))
+    let rewritten = |ast| if pg::asks_catalog(&sql) { pg::rewrite(ast) } else { ast };
+    match (parser.peek_token().token, statement) {
+        (Token::EOF, copy @ Ast::Copy { .. }) => Ok(Statement::Copy(Box::new(copy::read(copy)?))),
+        (Token::EOF, Ast::Declare { stmts }) => {
+            cursors::declare(stmts, rewritten).map(Statement::Cursor)
         }
-        Token::EOF if pg::asks_catalog(&sql) => {
-            Ok(Statement::Sql(Box::new(pg::rewrite(statement))))
-        }
-        Token::EOF => Ok(Statement::Sql(Box::new(statement))),
-        other => Err(QueryError::new(
+        (Token::EOF, statement) => Ok(Statement::Sql(Box::new(rewritten(statement)))),
+        (other, _) => Err(QueryError::new(
             QueryError::SYNTAX,
             format!("unexpected \"{other}\" after the end of the statement"),
         )),
