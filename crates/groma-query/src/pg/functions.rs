@@ -11,13 +11,15 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::Result;
 use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 
 use datafusion_pg_catalog::pg_catalog::ArrowTable;
 
 use super::relations::{
-    CATALOG_OIDS, OWNER_OID, PgType, Relation, Relations, catalog_oid, database_oid, schema_oid,
+    CATALOG_OIDS, OWNER_OID, PgType, Relation, Relations, catalog_oid, database_oid, role_oid,
+    schema_oid,
 };
 use super::{OWNER, static_tables};
 use crate::Engine;
@@ -151,7 +153,10 @@ pub(super) fn register(context: &SessionContext, engine: &Engine, database: &str
             function,
             engine: engine.clone(),
             database: database.to_owned(),
-            signature: Signature::variadic_any(Volatility::Stable),
+            signature: Signature::one_of(
+                vec![TypeSignature::Nullary, TypeSignature::VariadicAny],
+                Volatility::Stable,
+            ),
         }));
     }
 }
@@ -286,7 +291,8 @@ fn name_of(relations: &Relations, class: &str, oid: i64) -> Option<String> {
         "regnamespace" => {
             relations.schemas().find(|(_, known)| *known == oid).map(|(name, _)| name)
         }
-        "regrole" => Some(OWNER.to_owned()),
+        "regrole" if oid == OWNER_OID => Some(OWNER.to_owned()),
+        "regrole" => relations.role_name(oid),
         _ => relations.functions().find(|(known, _)| *known == oid).map(|(_, f)| f.name.to_owned()),
     };
     // As PostgreSQL does with an id of nothing.
@@ -300,7 +306,8 @@ fn oid_of(relations: &Relations, class: &str, name: &str) -> Option<i64> {
     let plain = name.replace('"', "");
     match class {
         "regnamespace" => Some(schema_oid(&plain)),
-        "regrole" => Some(OWNER_OID),
+        "regrole" if plain == OWNER => Some(OWNER_OID),
+        "regrole" => Some(role_oid(&plain)).filter(|oid| relations.role_name(*oid).is_some()),
         "regproc" | "regprocedure" => proc_oid(relations, &plain),
         _ => {
             let bare = plain.strip_prefix("pg_catalog.").unwrap_or(&plain);

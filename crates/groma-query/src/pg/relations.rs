@@ -6,7 +6,8 @@ use groma_model::{Kind, ValueType};
 use crate::functions::{self, Function};
 use crate::kind_table::{ID, kind_columns};
 use crate::table::Type;
-use crate::{View, catalog, messages, tables};
+use crate::users::User;
+use crate::{Role, View, catalog, messages, tables};
 
 /// Object id of the schema `pg_catalog`, as in every PostgreSQL.
 pub(super) const PG_CATALOG_OID: i64 = 11;
@@ -137,6 +138,20 @@ impl Relations {
         self.all.iter().find(|relation| relation.oid() == oid)
     }
 
+    /// Users, by name; empty where nobody keeps any.
+    pub(super) fn users(&self) -> Vec<User> {
+        let users = self.view.engine().options().users.as_ref();
+        users.map(|users| users.all()).unwrap_or_default()
+    }
+
+    /// The role or user with this object id.
+    pub(super) fn role_name(&self, oid: i64) -> Option<String> {
+        let roles = Role::ALL.into_iter().map(|role| role.name().to_owned());
+        roles
+            .chain(self.users().into_iter().map(|user| user.name))
+            .find(|name| role_oid(name) == oid)
+    }
+
     pub(super) fn functions(&self) -> impl Iterator<Item = (i64, &'static Function)> {
         functions::ALL.iter().map(|function| (oid("function", function.name), *function))
     }
@@ -207,6 +222,11 @@ impl ForeignKey<'_> {
 
 pub(super) fn schema_oid(name: &str) -> i64 {
     if name == "pg_catalog" { PG_CATALOG_OID } else { oid("schema", name) }
+}
+
+/// Of a role or a user: they share their names.
+pub(super) fn role_oid(name: &str) -> i64 {
+    oid("role", name)
 }
 
 pub(super) fn database_oid(name: &str) -> i64 {

@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, Expr, Function, FunctionArguments, Ident, JoinOperator, ObjectName,
-    Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value, VisitMut,
-    VisitorMut,
+    AccessExpr, BinaryOperator, CastKind, Expr, Function, FunctionArguments, Ident, JoinOperator,
+    ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value,
+    VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -24,9 +24,8 @@ use datafusion_pg_catalog::sql::rules::{
 use super::relations::catalog_oid;
 
 /// Tables that have no rows on any server of ours. A join with one of them is empty.
-const ALWAYS_EMPTY: [&str; 29] = [
+const ALWAYS_EMPTY: [&str; 28] = [
     "pg_attrdef",
-    "pg_auth_members",
     "pg_db_role_setting",
     "pg_default_acl",
     "pg_depend",
@@ -226,6 +225,8 @@ impl VisitorMut for Spelling {
             .or_else(|| name_of_object(expr))
             .or_else(|| concatenated(expr))
             .or_else(|| subscripts(expr))
+            .or_else(|| numbered(expr))
+            .or_else(|| field(expr))
             .or_else(|| backslash_escape(expr))
         {
             *expr = better;
@@ -342,6 +343,26 @@ fn subscripts(expr: &Expr) -> Option<Expr> {
     }
     let list = list.args.first()?;
     parse_expr(&format!("unnest(range(1, CAST(array_length({list}) AS BIGINT) + 1))"))
+}
+
+/// `_pg_expandarray(keys)` is a row `(x, n)` for each column of a key, with its number; keys of ours
+/// have one column.
+fn numbered(expr: &Expr) -> Option<Expr> {
+    let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expr else {
+        return None;
+    };
+    if name.0.last()?.as_ident()?.value != "_pg_expandarray" {
+        return None;
+    }
+    let list = list.args.first()?;
+    parse_expr(&format!("named_struct('x', list_element({list}, 1), 'n', 1)"))
+}
+
+/// `(row).n` is `get_field(row, 'n')`.
+fn field(expr: &Expr) -> Option<Expr> {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else { return None };
+    let [AccessExpr::Dot(Expr::Identifier(name))] = access_chain.as_slice() else { return None };
+    parse_expr(&format!("get_field({root}, '{}')", name.value.replace('\'', "''")))
 }
 
 /// The engine escapes by backslash alone: `LIKE 'pg/_%' ESCAPE '/'`.

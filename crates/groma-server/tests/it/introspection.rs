@@ -7,7 +7,7 @@ use crate::psql::psql;
 use crate::served::Served;
 
 /// Commands of psql that describe, each with something that its answer holds.
-const DESCRIBES: [(&str, &str); 28] = [
+const DESCRIBES: [(&str, &str); 31] = [
     ("\\l", "live|groma|UTF8"),
     ("\\l+", "live|groma|UTF8"),
     ("\\dn+", "service|groma"),
@@ -18,6 +18,9 @@ const DESCRIBES: [(&str, &str); 28] = [
     ("\\d+ service.farm", "Largest load of a member"),
     ("\\d model.facts", "observed_at|timestamp with time zone"),
     ("\\du", "groma|Superuser"),
+    ("\\du", "reader|Cannot login"),
+    ("\\dO", "Schema|Name|Collate"),
+    ("\\dOS", "pg_catalog|C|C|C"),
     ("\\df path", "public|path|TABLE("),
     ("\\df+ path", "from, to"),
     ("\\sf path", "path(from, to"),
@@ -47,8 +50,37 @@ fn psql_describes_everything() {
     }
 }
 
+#[test]
+fn psql_lists_the_users_with_what_they_may() {
+    let served = Served::world();
+    served.run(async |served| {
+        let client = served.client("live").await;
+        let users = "CREATE ROLE olaf LOGIN PASSWORD 'olafolaf' IN ROLE operator";
+        client.batch_execute(users).await.unwrap();
+        let roles = client
+            .query_one(
+                "SELECT rolcanlogin, rolcreatedb, rolcreaterole, rolsuper, oid::regrole::text \
+                 FROM pg_roles WHERE rolname = 'olaf'",
+                &[],
+            )
+            .await
+            .unwrap();
+        let truths = [0, 1, 2, 3].map(|column| roles.get::<_, bool>(column));
+        assert_eq!((truths, roles.get(4)), ([true, true, false, false], "olaf"));
+        let member = client
+            .query_one(
+                "SELECT r.rolname FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member \
+                 JOIN pg_roles r ON r.oid = m.roleid WHERE u.rolname = 'olaf'",
+                &[],
+            )
+            .await
+            .unwrap();
+        assert_eq!(member.get::<_, &str>(0), "operator");
+    });
+}
+
 /// What pgjdbc sends for `getTables` and `getColumns`, and Grafana for its query builder.
-const TOOLS_ASK: [(&str, &str); 5] = [
+const TOOLS_ASK: [(&str, &str); 7] = [
     (
         "SELECT NULL AS TABLE_CAT, n.nspname AS TABLE_SCHEM, c.relname AS TABLE_NAME, \
          CASE n.nspname ~ '^pg_' OR n.nspname = 'information_schema' WHEN true THEN 'SYSTEM TABLE' \
@@ -89,6 +121,34 @@ const TOOLS_ASK: [(&str, &str); 5] = [
          JOIN information_schema.key_column_usage k USING (constraint_schema, constraint_name) \
          WHERE k.table_schema = 'service' AND k.table_name = 'instance' ORDER BY 1",
         "farm|FOREIGN KEY",
+    ),
+    // getPrimaryKeys of pgjdbc 42.7.
+    (
+        "SELECT result.TABLE_CAT, result.TABLE_SCHEM, result.TABLE_NAME, result.COLUMN_NAME, \
+         result.KEY_SEQ, result.PK_NAME FROM (SELECT NULL AS TABLE_CAT, n.nspname AS TABLE_SCHEM, \
+         ct.relname AS TABLE_NAME, a.attname AS COLUMN_NAME, \
+         (information_schema._pg_expandarray(i.indkey)).n AS KEY_SEQ, ci.relname AS PK_NAME, \
+         information_schema._pg_expandarray(i.indkey) AS KEYS, a.attnum AS A_ATTNUM \
+         FROM pg_catalog.pg_class ct JOIN pg_catalog.pg_attribute a ON (ct.oid = a.attrelid) \
+         JOIN pg_catalog.pg_namespace n ON (ct.relnamespace = n.oid) \
+         JOIN pg_catalog.pg_index i ON (a.attrelid = i.indrelid) \
+         JOIN pg_catalog.pg_class ci ON (ci.oid = i.indexrelid) WHERE true \
+         AND n.nspname = 'service' AND ct.relname = 'farm' AND i.indisprimary) result \
+         WHERE result.A_ATTNUM = (result.KEYS).x \
+         ORDER BY result.table_name, result.pk_name, result.key_seq",
+        "|service|farm|id|1|farm_pkey\n",
+    ),
+    // The same of pgjdbc before 42.2.
+    (
+        "SELECT ct.relname AS TABLE_NAME, a.attname AS COLUMN_NAME, \
+         (i.keys).n AS KEY_SEQ, ci.relname AS PK_NAME FROM pg_catalog.pg_class ct \
+         JOIN pg_catalog.pg_attribute a ON (ct.oid = a.attrelid) \
+         JOIN (SELECT i.indexrelid, i.indrelid, i.indisprimary, \
+         information_schema._pg_expandarray(i.indkey) AS keys FROM pg_catalog.pg_index i) i \
+         ON (a.attnum = (i.keys).x AND a.attrelid = i.indrelid) \
+         JOIN pg_catalog.pg_class ci ON (ci.oid = i.indexrelid) \
+         WHERE i.indisprimary AND ct.relname = 'farm'",
+        "farm|id|1|farm_pkey\n",
     ),
 ];
 

@@ -5,7 +5,7 @@ use crate::kind_table::ID;
 use crate::pg::OWNER;
 use crate::pg::relations::{Relation, Relations};
 use crate::table::Cell::{Integer, Null, Text};
-use crate::table::Type;
+use crate::table::{Cell, Type};
 
 const SCHEMA: &str = "information_schema";
 
@@ -148,15 +148,8 @@ pub(super) static TABLE_CONSTRAINTS: PgTable = PgTable {
     ],
     rows: |relations, rows| {
         for_each_key(relations, |relation, key| {
-            rows.push([
-                ("constraint_catalog", Text(key.database)),
-                ("constraint_schema", Text(&relation.schema)),
-                ("constraint_name", Text(key.name)),
-                ("table_catalog", Text(key.database)),
-                ("table_schema", Text(&relation.schema)),
-                ("table_name", Text(&relation.name)),
-                ("constraint_type", Text(if key.foreign { "FOREIGN KEY" } else { "PRIMARY KEY" })),
-            ])
+            let of = if key.foreign { "FOREIGN KEY" } else { "PRIMARY KEY" };
+            rows.push_after(key.names(relation), [("constraint_type", Text(of))])
         })
     },
 };
@@ -177,16 +170,11 @@ pub(super) static KEY_COLUMN_USAGE: PgTable = PgTable {
     ],
     rows: |relations, rows| {
         for_each_key(relations, |relation, key| {
-            rows.push([
-                ("constraint_catalog", Text(key.database)),
-                ("constraint_schema", Text(&relation.schema)),
-                ("constraint_name", Text(key.name)),
-                ("table_catalog", Text(key.database)),
-                ("table_schema", Text(&relation.schema)),
-                ("table_name", Text(&relation.name)),
-                ("column_name", Text(key.column)),
-                ("position_in_unique_constraint", if key.foreign { Integer(1) } else { Null }),
-            ])
+            let position = if key.foreign { Integer(1) } else { Null };
+            rows.push_after(
+                key.names(relation),
+                [("column_name", Text(key.column)), ("position_in_unique_constraint", position)],
+            )
         })
     },
 };
@@ -230,9 +218,23 @@ struct Key<'a> {
     foreign: bool,
 }
 
+impl<'a> Key<'a> {
+    /// What it is and where, as all tables of constraints name it.
+    fn names(&self, relation: &'a Relation) -> [(&'static str, Cell<'a>); 6] {
+        [
+            ("constraint_catalog", Text(self.database)),
+            ("constraint_schema", Text(&relation.schema)),
+            ("constraint_name", Text(self.name)),
+            ("table_catalog", Text(self.database)),
+            ("table_schema", Text(&relation.schema)),
+            ("table_name", Text(&relation.name)),
+        ]
+    }
+}
+
 fn for_each_key<E>(
     relations: &Relations,
-    mut each: impl FnMut(&Relation, Key<'_>) -> Result<(), E>,
+    mut each: impl for<'a> FnMut(&'a Relation, Key<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     let database = &*database(relations);
     for relation in relations.all.iter().filter(|relation| relation.keyed) {

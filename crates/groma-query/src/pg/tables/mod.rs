@@ -7,6 +7,7 @@
 mod information_schema;
 mod pg_attribute;
 mod pg_class;
+mod pg_collation;
 mod pg_constraint;
 mod pg_database;
 mod pg_description;
@@ -47,11 +48,21 @@ impl PgRows<'_> {
     /// # Panics
     /// If the table has no column of a name: a table is wrong, and its test says so.
     fn push<const N: usize>(&mut self, own: [(&str, Cell<'_>); N]) -> Result<()> {
-        for (name, _) in &own {
+        self.push_after([], own)
+    }
+
+    /// As [`PgRows::push`], with columns that several tables name alike in front.
+    fn push_after<const S: usize, const N: usize>(
+        &mut self,
+        shared: [(&str, Cell<'_>); S],
+        own: [(&str, Cell<'_>); N],
+    ) -> Result<()> {
+        let own = || shared.iter().chain(&own);
+        for (name, _) in own() {
             assert!(self.columns.iter().any(|(known, ..)| known == name), "no column {name}");
         }
         let cell = |(name, _, default): &(&str, Type, Cell<'static>)| {
-            own.iter()
+            own()
                 .find(|(own, _)| own == name)
                 .map_or_else(|| default.clone(), |(_, cell)| cell.clone())
         };
@@ -69,7 +80,9 @@ pub(super) static ALL: &[&PgTable] = &[
     &information_schema::TABLES,
     &information_schema::VIEWS,
     &pg_attribute::TABLE,
+    &pg_roles::MEMBERS,
     &pg_class::TABLE,
+    &pg_collation::TABLE,
     &pg_constraint::TABLE,
     &pg_database::TABLE,
     &pg_description::TABLE,
