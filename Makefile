@@ -7,7 +7,7 @@ GROMA := $(CARGO_TARGET_DIR)/release/groma
 # What `make demo` looks at; empty: the generated data center.
 FOLDER ?=
 
-.PHONY: help build demo test bench soak fmt lint toolchain
+.PHONY: help build demo test bench soak fmt lint bpf toolchain
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ fmt: toolchain  ## Format, add missing mod lines, make docs/kinds.md and docs/ta
 
 lint: toolchain  ## clippy, and cargo-deny where it is installed
 	@cargo xtask lint
+
+bpf:  ## The kernel side of the probe, from its C source; needs clang 14 and llvm-strip, no headers
+	@cd crates/groma-probe/bpf && \
+		clang -g -O2 -target bpf -mcpu=v3 -Wall -Werror -fdebug-compilation-dir=. -c probe.bpf.c -o probe.bpf.o && \
+		llvm-strip -g probe.bpf.o
 
 # A compiler for Rust, and one for the C in zstd and mimalloc.
 toolchain:

@@ -1,0 +1,166 @@
+//! The words of the maps, in the order of `bpf/probe.bpf.c`. All are u64, so that no padding can differ.
+
+/// Locks of one group whose owner is sampled.
+pub(crate) const SLOTS: usize = 32;
+/// Of the histogram of waits: bucket i holds [2^i, 2^(i+1)) microseconds.
+pub(crate) const BUCKETS: usize = 24;
+/// System calls that are told apart.
+pub(crate) const SYSCALLS: usize = 512;
+
+/// Why a thread is off the CPU: `enum class` in C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    #[expect(dead_code, reason = "only the kernel side says so")]
+    RunQueue,
+    #[expect(dead_code, reason = "only the kernel side says so")]
+    Lock,
+    Futex,
+    Disk,
+    Network,
+    Poll,
+    Sleep,
+    Other,
+    /// Only as a kind of call: what it waits for depends on the file.
+    Descriptor,
+}
+
+pub(crate) const CLASSES: usize = Class::Descriptor as usize;
+
+/// What a system call means to the probe where tracefs is missing: `enum role` in C.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Futex = 1,
+    Receive,
+    Send,
+    Chosen,
+}
+
+/// `struct group`: sums since the group is watched.
+pub(crate) type GroupWords = [u64; 11 + 2 * CLASSES];
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Group {
+    pub(crate) ticks: u64,
+    pub(crate) ticks_contended: u64,
+    pub(crate) ticks_owner: u64,
+    pub(crate) contended_ns: u64,
+    pub(crate) execs: u64,
+    pub(crate) switches: u64,
+    pub(crate) requests: u64,
+    pub(crate) idle_futex_waits: u64,
+    pub(crate) off_ns: [u64; CLASSES],
+    pub(crate) off_count: [u64; CLASSES],
+}
+
+impl Group {
+    /// At `now`: a contention that goes on is counted until now.
+    pub(crate) fn read(words: &GroupWords, now: u64) -> Self {
+        let [
+            ticks,
+            ticks_contended,
+            ticks_owner,
+            waiters,
+            since,
+            contended_ns,
+            execs,
+            _exits,
+            switches,
+            requests,
+            idle_futex_waits,
+            rest @ ..,
+        ] = words;
+        Self {
+            ticks: *ticks,
+            ticks_contended: *ticks_contended,
+            ticks_owner: *ticks_owner,
+            contended_ns: contended_ns + open(*waiters, *since, now),
+            execs: *execs,
+            switches: *switches,
+            requests: *requests,
+            idle_futex_waits: *idle_futex_waits,
+            off_ns: std::array::from_fn(|class| rest[class]),
+            off_count: std::array::from_fn(|class| rest[CLASSES + class]),
+        }
+    }
+}
+
+/// `struct lock`: sums since its first wait. Words that only help to find faults are not read.
+pub(crate) type LockWords = [u64; 21 + BUCKETS];
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LockCounts {
+    pub(crate) waits: u64,
+    pub(crate) wait_ns: u64,
+    pub(crate) contended_ns: u64,
+    pub(crate) holds: u64,
+    pub(crate) hold_cpu_ns: u64,
+    pub(crate) hold_cpu_us2: u64,
+    pub(crate) hold_wall_ns: u64,
+    pub(crate) hand_offs: u64,
+    pub(crate) hand_off_ns: u64,
+    /// Of the last wait.
+    pub(crate) op: u32,
+    /// Of the last wait.
+    pub(crate) val: u32,
+    pub(crate) timed: u64,
+    pub(crate) mutex_waits: u64,
+    /// The word 8 bytes on, as a waiter last saw it.
+    pub(crate) owner_last: u32,
+    pub(crate) histogram: [u64; BUCKETS],
+}
+
+impl LockCounts {
+    /// At `now`: a contention that goes on is counted until now.
+    pub(crate) fn read(words: &LockWords, now: u64) -> Self {
+        Self {
+            waits: words[0],
+            wait_ns: words[2],
+            contended_ns: words[5] + open(words[3], words[4], now),
+            holds: words[6],
+            hold_cpu_ns: words[7],
+            hold_cpu_us2: words[8],
+            hold_wall_ns: words[9],
+            hand_offs: words[12],
+            hand_off_ns: words[13],
+            op: (words[14] >> 32) as u32,
+            val: words[14] as u32,
+            timed: words[15],
+            mutex_waits: words[16],
+            owner_last: words[17] as u32,
+            histogram: std::array::from_fn(|bucket| words[21 + bucket]),
+        }
+    }
+}
+
+/// `struct thread`; only what the reader needs.
+pub(crate) type ThreadWords = [u64; 15];
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Thread {
+    pub(crate) group: u64,
+    /// Off the CPU since then, for what; `None`: it runs, or has not moved since it is watched.
+    pub(crate) off: Option<(u64, usize)>,
+    pub(crate) off_port: u64,
+}
+
+impl Thread {
+    pub(crate) fn read(words: &ThreadWords) -> Self {
+        let off = (words[2] > 0).then_some((words[2], words[3] as usize));
+        Self { group: words[0], off, off_port: words[4] }
+    }
+}
+
+/// `struct slots`: count, addresses, offsets of the owner words.
+pub(crate) type SlotWords = [u64; 1 + 2 * SLOTS];
+/// `struct slot_ticks`: of the group, of the owner, unread.
+pub(crate) type SlotTickWords = [u64; 3 * SLOTS];
+/// `struct lock_key`, `struct port_key`: group and address or port.
+pub(crate) type PairWords = [u64; 2];
+/// `struct port`: nanoseconds waited, waits, replies.
+pub(crate) type PortWords = [u64; 3];
+
+/// A span that began at `since` and has not ended, if anyone is in it.
+fn open(waiters: u64, since: u64, now: u64) -> u64 {
+    // A negative number of waiters is a race that was lost, not a crowd.
+    if (waiters as i64) > 0 { now.saturating_sub(since) } else { 0 }
+}

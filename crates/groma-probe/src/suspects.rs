@@ -1,0 +1,110 @@
+//! What a process most likely does that no tier can see, from what it is made of.
+
+use std::fs;
+use std::io::Read as _;
+
+use crate::process;
+
+/// Bytes of an executable searched for the mark of Go.
+const HEAD_BYTES_MAX: u64 = 256 * 1024;
+/// Descriptors looked at.
+const DESCRIPTORS_MAX: usize = 1024;
+
+/// Sentences for the report; empty: nothing suspicious, or not ours to read.
+pub(crate) fn warnings(pid: u32) -> Vec<String> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let comm = process::comm(pid).unwrap_or_default();
+    let mut warnings: Vec<String> =
+        by_files(&maps, &comm).into_iter().map(|sentence| (*sentence).to_owned()).collect();
+    if is_go(pid) {
+        warnings.push(
+            "a Go program: its mutexes park goroutines, not threads, and are not seen".to_owned(),
+        );
+    }
+    if has_io_uring(pid) {
+        warnings.push("it uses io_uring: such requests and waits are not seen".to_owned());
+    }
+    warnings
+}
+
+/// By the files mapped into it and its name.
+fn by_files(maps: &str, comm: &str) -> Vec<&'static str> {
+    if maps.is_empty() {
+        return Vec::new();
+    }
+    let has = |part: &str| maps.lines().any(|line| file_of(line).contains(part));
+    let mut warnings = Vec::new();
+    if has("libjvm.so") {
+        warnings.push(
+            "a Java program: its monitors park each thread on a condition variable of its own, so \
+             waits for them look like idle waits; only locks of the virtual machine are seen",
+        );
+    }
+    if has("libpython") || has("/python3") {
+        warnings.push(
+            "a Python program: its interpreter lock is a condition variable, not a mutex, so waits \
+             for it are not seen; most interpreters run one thread at a time",
+        );
+    }
+    if comm.starts_with("postgres") {
+        warnings.push(
+            "PostgreSQL: its row locks and lightweight locks wait on semaphores, which look like \
+             idle waits; ask pg_stat_activity for wait events",
+        );
+    }
+    if !has("/libc.so") && !has("/libc-") && !has("ld-musl") && !has("libjvm.so") {
+        warnings.push("no C library is mapped: its locks may be of any kind");
+    }
+    warnings
+}
+
+/// The last column of a line of `/proc/PID/maps`.
+fn file_of(line: &str) -> &str {
+    line.splitn(6, ' ').nth(5).unwrap_or_default().trim_start()
+}
+
+fn is_go(pid: u32) -> bool {
+    let Ok(file) = fs::File::open(format!("/proc/{pid}/exe")) else { return false };
+    let mut head = Vec::new();
+    if file.take(HEAD_BYTES_MAX).read_to_end(&mut head).is_err() {
+        return false;
+    }
+    const MARK: &[u8] = b"Go build ID: ";
+    head.windows(MARK.len()).any(|part| part == MARK)
+}
+
+fn has_io_uring(pid: u32) -> bool {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    entries
+        .take(DESCRIPTORS_MAX)
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .any(|link| link.to_str().is_some_and(|link| link.contains("io_uring")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIBC: &str = "7f00-7f10 r-xp 00000000 fe:00 42   /usr/lib/x86_64-linux-gnu/libc.so.6\n";
+
+    #[test]
+    fn what_a_program_is_made_of_tells_what_it_hides() {
+        let maps = |file: &str| format!("{LIBC}5500-5510 r-xp 00000000 fe:00 7   {file}\n");
+        let say = |maps: &str, comm: &str| by_files(maps, comm).join(" ");
+        assert!(say(&maps("/usr/lib/jvm/lib/server/libjvm.so"), "java").contains("Java"));
+        assert!(say(&maps("/usr/bin/python3.11"), "python3").contains("Python"));
+        assert!(
+            say(&maps("/usr/lib/postgresql/15/bin/postgres"), "postgres").contains("PostgreSQL")
+        );
+        assert_eq!(say(&maps("/usr/bin/memcached"), "memcached"), "");
+        assert!(
+            say("5500-5510 r-xp 00000000 fe:00 7   /srv/app\n", "app").contains("no C library")
+        );
+        assert_eq!(say("", "gone"), "");
+    }
+
+    #[test]
+    fn this_test_is_not_go() {
+        assert!(!is_go(std::process::id()));
+    }
+}

@@ -1,0 +1,75 @@
+//! What threads wait for: work, disks, sockets; and what is not contention.
+
+use groma_capacity::{Tier, WaitKind};
+use groma_probe::{Options, Probe, Requests, Target};
+
+use crate::load::Load;
+use crate::watched::{measure, probe, probe_with};
+
+fn seconds_for(report: &groma_probe::Report, kind: WaitKind) -> f64 {
+    let waits = &report.processes[0].samples.waits;
+    waits.iter().find(|wait| wait.kind == kind).map_or(0.0, |wait| wait.time)
+}
+
+/// A pool of threads that wait on a condition variable would look fully contended if all futexes counted.
+#[test]
+fn a_pool_that_waits_for_work_is_not_contended() {
+    let load = Load::start("queue threads=6");
+    let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::BpfOwner) else { return };
+    measure(&mut probe, 0.3);
+    let process = &measure(&mut probe, 1.0).processes[0];
+    println!("{:?}, idle {:?}", process.samples.contended, process.idle);
+    assert!(process.idle.futex_waits > 100);
+    assert!(process.idle.futex > 2.0, "six threads wait most of a second");
+    let contended = process.samples.contended.unwrap_or_default();
+    assert!(contended.time < 0.05 * process.samples.window, "{contended:?}");
+    assert!(process.samples.locks.iter().all(|lock| lock.kind != "condition"));
+}
+
+#[test]
+fn a_request_is_a_reply_after_a_receive() {
+    let mut load = Load::start("serve threads=3");
+    let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::BpfOwner) else { return };
+    measure(&mut probe, 0.2);
+    let before = load.served();
+    let report = measure(&mut probe, 1.0);
+    let truth = load.served() - before;
+    let samples = &report.processes[0].samples;
+    println!("{:?} requests, truth {truth}; clients {:?}", samples.requests, samples.clients);
+    let counted = samples.requests.unwrap();
+    assert!(counted.abs_diff(truth) <= truth / 10 + 5, "{counted} of {truth}");
+    assert_eq!(samples.clients, Some(3.0));
+    // Waiting for the next request is no demand, and the clients in the same process wait for a server.
+    assert!(report.processes[0].idle.clients > 0.1);
+    assert!(seconds_for(&report, WaitKind::Network) > 0.0);
+}
+
+#[test]
+fn calls_can_be_chosen_as_requests_and_disks_are_seen() {
+    let load = Load::start("disk threads=2");
+    let options = Options {
+        requests: Requests::Calls(vec!["fdatasync".to_owned()]),
+        tier: Some(Tier::BpfOwner),
+        ..Options::default()
+    };
+    let Some(mut probe) = probe_with(Target::Pids(vec![load.pid()]), options) else { return };
+    let report = measure(&mut probe, 1.0);
+    println!("{:?}", report.processes[0].samples.waits);
+    assert!(report.processes[0].samples.requests.unwrap() > 0);
+    assert!(seconds_for(&report, WaitKind::Disk) > 0.2);
+    assert!(seconds_for(&report, WaitKind::Network) < 0.01);
+}
+
+#[test]
+fn a_wrong_name_is_refused_with_a_reason() {
+    let options = Options {
+        requests: Requests::Calls(vec!["no_such_call".to_owned()]),
+        tier: Some(Tier::BpfOwner),
+        ..Options::default()
+    };
+    let Err(error) = Probe::start(Target::Pids(vec![std::process::id()]), options) else {
+        panic!("it started")
+    };
+    println!("{error}");
+    assert!(error.to_string().contains("no_such_call") || error.to_string().contains("refused"));
+}
