@@ -66,12 +66,27 @@ pub struct Served {
     pub response_p99: f64,
 }
 
+/// Asks once over a connection, and reads the answer.
+pub type Ask = dyn Fn(&mut TcpStream, &mut ChaCha8Rng) -> io::Result<()> + Send + Sync;
+
 impl Clients {
-    /// Starts them.
+    /// Starts clients of a server of the lab.
     ///
     /// # Errors
     /// The system refuses a thread.
     pub fn start(address: SocketAddr, load: &Load) -> io::Result<Clients> {
+        let ask = |stream: &mut TcpStream, _: &mut ChaCha8Rng| {
+            stream.write_all(&[REQUEST])?;
+            stream.read_exact(&mut [0])
+        };
+        Clients::start_asking(address, load, Arc::new(ask))
+    }
+
+    /// Starts clients that speak as `ask` does.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn start_asking(address: SocketAddr, load: &Load, ask: Arc<Ask>) -> io::Result<Clients> {
         let shared = Arc::new(Shared {
             stopped: AtomicBool::new(false),
             requests: AtomicU64::new(0),
@@ -81,12 +96,12 @@ impl Clients {
         });
         let mut clients = Clients { shared, threads: Vec::new() };
         for client_index in 0..load.clients as u64 {
-            let (load, shared) = (load.clone(), Arc::clone(&clients.shared));
+            let (load, shared, ask) = (load.clone(), Arc::clone(&clients.shared), Arc::clone(&ask));
             let mut dice = ChaCha8Rng::seed_from_u64(load.seed);
             dice.set_stream(client_index);
             let thread = thread::Builder::new()
                 .name(format!("client-{client_index}"))
-                .spawn(move || shared.ask(address, &load, &mut dice))?;
+                .spawn(move || shared.go_round(address, &load, &*ask, &mut dice))?;
             clients.threads.push(thread);
         }
         Ok(clients)
@@ -116,7 +131,8 @@ impl Drop for Clients {
 }
 
 impl Shared {
-    fn ask(&self, address: SocketAddr, load: &Load, dice: &mut ChaCha8Rng) {
+    /// The life of a client.
+    fn go_round(&self, address: SocketAddr, load: &Load, ask: &Ask, dice: &mut ChaCha8Rng) {
         if load.real_time {
             // Refused: then the clients are as others are; the server said so already.
             let _refused = os::become_real_time(1);
@@ -125,7 +141,7 @@ impl Shared {
         while !self.stopped.load(Relaxed) {
             thread::sleep(Shape::Exponential.draw(load.think, dice));
             let since = os::monotonic_ns();
-            match answer(&mut connection, address) {
+            match connected(&mut connection, address).and_then(|stream| ask(stream, dice)) {
                 Ok(()) => self.note(os::monotonic_ns().saturating_sub(since)),
                 Err(_) => {
                     self.failures.fetch_add(1, Relaxed);
@@ -148,18 +164,19 @@ impl Shared {
     }
 }
 
-/// Asks once, over the connection there is or a new one.
-fn answer(connection: &mut Option<TcpStream>, address: SocketAddr) -> io::Result<()> {
-    let stream = match connection {
-        Some(stream) => stream,
+/// The connection there is, or a new one.
+fn connected(
+    connection: &mut Option<TcpStream>,
+    address: SocketAddr,
+) -> io::Result<&mut TcpStream> {
+    match connection {
+        Some(stream) => Ok(stream),
         None => {
             let stream = TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
-            connection.insert(stream)
+            Ok(connection.insert(stream))
         }
-    };
-    stream.write_all(&[REQUEST])?;
-    stream.read_exact(&mut [0])
+    }
 }
 
 impl Seen {

@@ -36,7 +36,6 @@ impl Lab {
     /// # Errors
     /// As [`Lab::start`].
     pub fn start_under(before: &[&str], program: &Path, service: &Service) -> io::Result<Lab> {
-        let service = Service { tied: true, ..service.clone() };
         let mut words = before.iter();
         let mut command = match words.next() {
             Some(first) => {
@@ -46,7 +45,16 @@ impl Lab {
             }
             None => Command::new(program),
         };
-        command.arg("serve").args(service.words());
+        command.arg("serve").args(Service { tied: true, ..service.clone() }.words());
+        Lab::start_command(command)
+    }
+
+    /// Starts any server that speaks as ours does, ends with its standard input, and says on its
+    /// first line where it listens.
+    ///
+    /// # Errors
+    /// As [`Lab::start`].
+    pub fn start_command(mut command: Command) -> io::Result<Lab> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let first_line = child.stdout.take().map(|stdout| {
             let mut line = String::new();

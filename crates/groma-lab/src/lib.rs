@@ -12,18 +12,24 @@
 //! the window of the probe. What was *injected* is only the mean of the dice.
 
 mod burn;
+mod chart;
+pub mod check;
 mod clients;
+pub mod figures;
 mod flags;
 mod lab;
 mod lock;
 pub mod os;
 mod pool;
+pub mod predict;
+pub mod programs;
 mod server;
 mod spec;
 mod truth;
 mod words;
 
-pub use clients::{Clients, Seen, Served};
+pub use chart::{Axis, Chart, Mark, Series};
+pub use clients::{Ask, Clients, Seen, Served};
 pub use flags::Flags;
 pub use lab::{LISTENING, Lab, Neighbours};
 pub use lock::LockKind;

@@ -65,6 +65,12 @@ pub fn keep_to_processors(count: usize) -> io::Result<()> {
     }
 }
 
+/// Whether this process may do all.
+pub fn is_root() -> bool {
+    // SAFETY: it takes nothing and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
 fn answer(code: libc::c_int) -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

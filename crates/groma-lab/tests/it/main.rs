@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod cost;
 mod lab;
+mod live;
 
 use std::path::Path;
 

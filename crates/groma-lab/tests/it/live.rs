@@ -1,0 +1,212 @@
+//! The probe against the truth, on this kernel, now.
+//!
+//! Each test skips itself, and says why, where the kernel refuses what it needs. `GROMA_SOAK=1` runs
+//! the whole grid. Errors are bounded, throughputs are not: the machine may be busy.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use groma_capacity::{Method, Tier};
+use groma_lab::check::{Checked, Pressure, Run};
+use groma_lab::{Lab, Load, LockKind, PoolKind, Service, os};
+use groma_probe::{Options, Probe, Target};
+
+use crate::program;
+
+const TIME: Duration = Duration::from_secs(4);
+/// So many ticks leave a sampling error well below 0.02.
+const TICKS_MIN: u64 = 2_400;
+/// Ticks a second and CPU: more than the usual 997, so that light loads give enough in `TIME`.
+const RATE_HZ: u64 = 2_503;
+
+/// Whether this tier works here; prints why not.
+fn can_watch(tier: Tier) -> bool {
+    let options = Options { tier: Some(tier), ..Options::default() };
+    match Probe::start(Target::Pids(vec![1]), options) {
+        Ok(_) => true,
+        Err(error) => {
+            println!("skipped: {error}");
+            false
+        }
+    }
+}
+
+fn in_soak() -> bool {
+    std::env::var_os("GROMA_SOAK").is_some()
+}
+
+fn run(service: Service, pressure: Pressure) -> Run {
+    let mut run = Run::new(service, pressure, TIME);
+    run.probe.rate_hz = RATE_HZ;
+    run
+}
+
+/// The probe's p is so near the truth, with the method it should have used, from enough ticks.
+#[track_caller]
+fn assert_near(checked: &Checked, method: Method, bound: f64) {
+    let measured = checked.report.measured.as_ref().unwrap();
+    let error = checked.error().unwrap();
+    let facts = format!(
+        "truth {:.4}, error {error:+.4}, {} ticks, load {}, {measured:#?}",
+        checked.truth.p, checked.report.samples.ticks, checked.load_average
+    );
+    assert_eq!(measured.method, Some(method), "{facts}");
+    assert!(error.abs() <= bound, "{facts}");
+}
+
+#[test]
+fn p_is_right_at_every_load() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    let cells: Vec<(f64, Pressure)> = if in_soak() {
+        let tenths = (1..10).map(|tenth| f64::from(tenth) / 10.0);
+        tenths.flat_map(|p| Pressure::ALL.iter().map(move |load| (p, *load))).collect()
+    } else {
+        use Pressure::{Heavy, Light, Medium};
+        vec![(0.1, Heavy), (0.5, Medium), (0.9, Heavy), (0.3, Light), (0.7, Medium)]
+    };
+    for (p, pressure) in cells {
+        let checked = run(Service::with_p(p), pressure).check(program()).unwrap();
+        println!(
+            "{p} {pressure}: truth {:.4} error {:+.4}",
+            checked.truth.p,
+            checked.error().unwrap()
+        );
+        assert!(checked.report.samples.ticks >= TICKS_MIN / 2, "{checked:?}");
+        assert_near(&checked, Method::Owner, 0.02);
+    }
+}
+
+#[test]
+fn p_is_right_where_processors_are_short() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    for (p, pressure) in [(0.3, Pressure::Heavy), (0.8, Pressure::Medium)] {
+        let mut run = run(Service::with_p(p), pressure);
+        run.neighbours = 6;
+        assert_near(&run.check(program()).unwrap(), Method::Owner, 0.02);
+    }
+}
+
+#[test]
+fn short_sections_are_seen() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    let service = Service { demand: Duration::from_micros(300), ..Service::with_p(0.5) };
+    assert_near(&run(service, Pressure::Heavy).check(program()).unwrap(), Method::Owner, 0.03);
+}
+
+#[test]
+fn two_locks_are_told_apart() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    let service = Service { shares: vec![0.3, 0.1], ..Service::default() };
+    let checked = run(service, Pressure::Heavy).check(program()).unwrap();
+    assert_near(&checked, Method::Owner, 0.02);
+    let measured = checked.report.measured.as_ref().unwrap();
+    assert_eq!(measured.locks.len(), 2, "{measured:#?}");
+    for (lock, share) in measured.locks.iter().zip(&checked.truth.shares) {
+        assert!((lock.share.value - share).abs() <= 0.02, "{share} {measured:#?}");
+    }
+}
+
+#[test]
+fn a_lock_without_an_owner_is_measured_by_its_holds() {
+    if !can_watch(Tier::BpfFutex) {
+        return;
+    }
+    let service = Service { lock: LockKind::Ownerless, ..Service::with_p(0.4) };
+    assert_near(&run(service, Pressure::Heavy).check(program()).unwrap(), Method::Holds, 0.05);
+}
+
+#[test]
+fn a_pool_that_waits_for_work_is_no_contention() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    for pool in PoolKind::ALL {
+        let service = Service { pool: Some(*pool), shares: vec![], ..Service::default() };
+        let checked = run(service, Pressure::Medium).check(program()).unwrap();
+        let measured = checked.report.measured.as_ref().unwrap();
+        // The mutex of the condition is held for less than a microsecond. Preempted in there, its
+        // holder does make others wait, and then that is contention.
+        let waits: f64 = measured.locks.iter().map(|lock| lock.waits).sum();
+        assert!(waits < 1.0, "{pool}: {measured:#?}");
+        assert!(measured.parallel.is_none_or(|p| p.high > 0.99), "{pool}: {measured:#?}");
+        assert!(checked.report.idle.futex_waits > 100, "{pool}: {:?}", checked.report.idle);
+    }
+    let service = Service { pool: Some(PoolKind::Condvar), ..Service::with_p(0.5) };
+    assert_near(&run(service, Pressure::Heavy).check(program()).unwrap(), Method::Owner, 0.02);
+}
+
+#[test]
+fn threads_that_come_and_go_change_nothing() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    let mut run = run(Service::with_p(0.5), Pressure::Heavy);
+    run.load = Load { reconnect: true, ..run.load };
+    assert_near(&run.check(program()).unwrap(), Method::Owner, 0.02);
+}
+
+#[test]
+fn a_process_in_a_pid_namespace_is_measured() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    let before = ["unshare", "--pid", "--fork", "--kill-child"];
+    let made = Command::new(before[0]).args(&before[1..]).arg("true").status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: no new PID namespace can be made here");
+        return;
+    }
+    let run = run(Service::with_p(0.3), Pressure::Heavy);
+    let lab = Lab::start_under(&before, program(), &run.service).unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", lab.pid());
+    let pid = fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let checked = run.check_lab(lab, pid).unwrap();
+    assert!(checked.report.namespace.is_some());
+    assert_near(&checked, Method::Owner, 0.02);
+}
+
+#[test]
+fn who_may_nothing_still_measures_his_own() {
+    if !os::is_root() {
+        println!("skipped: only root can become nobody");
+        return;
+    }
+    // Where nobody can execute it and write.
+    let folder = tempfile::tempdir().unwrap();
+    open_to_all(folder.path());
+    let (copy, csv) = (folder.path().join("groma-lab"), folder.path().join("rows.csv"));
+    fs::copy(program(), &copy).unwrap();
+    let output = Command::new("setpriv")
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        .arg(&copy)
+        .args(["check", "--values", "0.3,0.7", "--loads", "heavy", "--for", "4s", "--csv"])
+        .arg(&csv)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let rows = fs::read_to_string(csv).unwrap();
+    println!("{rows}");
+    for row in rows.lines().skip(1) {
+        let cells: Vec<&str> = row.split(',').collect();
+        let (error, load): (f64, f64) = (cells[6].parse().unwrap(), cells[16].parse().unwrap());
+        assert_eq!(cells[11], "proc", "{rows}");
+        // Where processors are short a sampler wakes too seldom, and sees too little of the lock.
+        let bound = if load < 4.0 { 0.15 } else { 0.35 };
+        assert!(error.abs() <= bound, "{rows}");
+    }
+}
+
+fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+}
