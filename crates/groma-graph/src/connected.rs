@@ -45,18 +45,22 @@ impl Net {
                 vertices.push(vertex);
             }
         }
-        let mut edges = Vec::new();
-        for vertex in &vertices {
+        let mut edges: Vec<(u32, u32, EdgeId)> = Vec::new();
+        for (place, vertex) in vertices.iter().enumerate() {
+            let first = edges.len();
             for table in edge_tables {
-                graph.edges_at(*vertex, *table, Way::Along, &mut |edge, other| {
-                    let ends = (number[vertex.0 as usize], number[other.0 as usize]);
-                    if ends.0 != ends.1 {
-                        edges.push((ends.0, ends.1, edge));
+                graph.edges_at(*vertex, *table, Way::Along, |owner, other| {
+                    let end = number[other.0 as usize];
+                    if end != place as u32 {
+                        let (table, source) = (*table, *vertex);
+                        let edge = EdgeId { table, owner, source, target: other };
+                        edges.push((place as u32, end, edge));
                     }
                 });
             }
+            // Several chains may make the same edge.
+            edges[first..].sort_unstable();
         }
-        edges.sort_unstable();
         edges.dedup();
         let mut ends = vec![0; vertices.len()];
         for (a, b, _) in &edges {

@@ -116,6 +116,8 @@ pub struct Graph {
     edge_tables: Vec<EdgeTable>,
     /// By kind number, its vertex table.
     table_of_kind: Vec<Option<u16>>,
+    /// Every kind is a vertex table.
+    every_kind: bool,
     /// Of row vertices, in their order, their table.
     table_of_row: Vec<u16>,
     /// For each chain, the way back.
@@ -153,7 +155,17 @@ impl Graph {
                 EdgeTable::Rows(_) => None,
             })
             .collect();
-        Graph { index, vertex_tables, edge_tables, table_of_kind, table_of_row, back, flats }
+        let every_kind = table_of_kind.iter().all(Option::is_some);
+        Graph {
+            index,
+            vertex_tables,
+            edge_tables,
+            table_of_kind,
+            every_kind,
+            table_of_row,
+            back,
+            flats,
+        }
     }
 
     /// The index behind it.
@@ -218,33 +230,32 @@ impl Graph {
         }
     }
 
-    /// Every edge of a table at a vertex, one way, with the vertex at its other end. In the order of
-    /// labels and keys; an edge may come twice if several chains make it.
+    /// Every edge of a table at a vertex, one way: who owns it, and the vertex at its other end. In the
+    /// order of labels and keys; an edge may come twice if several chains make it.
     pub fn edges_at(
         &self,
         vertex: Vertex,
         table: u16,
         way: Way,
-        visit: &mut dyn FnMut(EdgeId, Vertex),
+        mut visit: impl FnMut(u32, Vertex),
     ) {
         match &self.edge_tables[usize::from(table)] {
             EdgeTable::Rows(rows) => {
                 for (owner, source, target) in rows.at(vertex, way) {
-                    let other = if way == Way::Along { target } else { source };
-                    visit(EdgeId { table, owner, source, target }, other);
+                    visit(owner, if way == Way::Along { target } else { source });
                 }
             }
             EdgeTable::Chain(chain) => {
                 let Some(node) = self.node(vertex) else { return };
                 let far = if way == Way::Along { chain.target } else { chain.source };
                 // Of a kind that is a vertex table, every entity that exists is a vertex.
-                let sure =
-                    far.is_some_and(|kind| self.table_of_kind[usize::from(kind.0)].is_some());
+                let sure = match far {
+                    Some(kind) => self.table_of_kind[usize::from(kind.0)].is_some(),
+                    None => self.every_kind,
+                };
                 let mut arrive = |owner, other| {
                     if sure || self.table_of(other).is_some() {
-                        let (source, target) =
-                            if way == Way::Along { (vertex, other) } else { (other, vertex) };
-                        visit(EdgeId { table, owner, source, target }, other);
+                        visit(owner, other);
                     }
                 };
                 let flat = self.flats[usize::from(table)].as_ref();

@@ -294,6 +294,20 @@ impl Index {
         number.filter(|number| self.exists(*number))
     }
 
+    /// The numbers of those that exist, of many keys. Cost: O(1) each if they come in their order.
+    pub fn find_all<'a>(
+        &'a self,
+        kind: KindId,
+        keys: impl Iterator<Item = &'a str> + 'a,
+    ) -> impl Iterator<Item = NodeIndex> + 'a {
+        let mut next = self.nodes(kind).peekable();
+        keys.filter_map(move |key| {
+            while next.next_if(|node| *self.id(*node).key < *key).is_some() {}
+            let found = next.next_if(|node| *self.id(*node).key == *key);
+            found.or_else(|| self.find(kind, key))
+        })
+    }
+
     /// The entity of a number.
     pub fn id(&self, number: NodeIndex) -> &EntityRef {
         &self.nodes[number.0 as usize].id

@@ -14,11 +14,13 @@
 mod chunks;
 mod connected;
 mod flat;
+mod follow;
 mod graph;
 mod index;
 mod labels;
 mod matching;
 mod pattern;
+mod plan;
 mod search;
 
 pub use connected::{Cut, Cuts, Net};
@@ -27,6 +29,6 @@ pub use index::{Edge, Index, NodeIndex, Way};
 pub use labels::{Label, Labels};
 pub use matching::find;
 pub use pattern::{
-    Admitted, Direction, EdgeChoice, EdgeVariable, Match, Mode, PATH_HOPS_MAX, Path, Pattern,
-    Reach, SEARCH_STATES_MAX, SearchError, VertexVariable,
+    Direction, EdgeChoice, EdgeVariable, Match, Mode, PATH_HOPS_MAX, Path, Pattern, Reach,
+    SEARCH_STATES_MAX, SearchError, Told, VertexSet, VertexVariable,
 };

@@ -4,10 +4,10 @@
 //! goes on from there, and comes back when nothing more is found. So only one match is held at a time.
 //! Matches come in the order of the graph's tables and keys.
 
-use std::collections::BTreeSet;
-
-use crate::pattern::{EdgeVariable, Match, Mode, PATH_HOPS_MAX, Path, Pattern, Reach, SearchError};
-use crate::search::{Room, Search};
+use crate::follow::{Follow, Hop};
+use crate::pattern::{Match, Mode, PATH_HOPS_MAX, Path, Pattern, Reach, SearchError, Told};
+use crate::plan::{Step, plan};
+use crate::search::{Goals, Room, Search};
 use crate::{EdgeId, Graph, Vertex};
 
 /// Gives every match to `found` until it says `false`. `go_on` is asked now and then; `false` ends the
@@ -22,9 +22,11 @@ pub fn find(
         graph,
         pattern,
         steps: plan(graph, pattern),
+        free: pattern.vertices.iter().map(|vertex| vertex.is_any()).collect(),
         vertices: vec![NONE; pattern.vertices.len()],
         paths: vec![Path::default(); pattern.edges.len()],
         rooms: pattern.edges.iter().map(|_| Room::default()).collect(),
+        marks: pattern.edges.iter().map(|_| Marks::default()).collect(),
         go_on,
         found,
         visits: 0,
@@ -40,53 +42,8 @@ const NONE: Vertex = Vertex(u32::MAX);
 /// Edges visited between two looks whether anybody waits.
 const LOOK_EVERY: u32 = 4096;
 
-/// One step of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// Every admitted vertex in turn.
-    Seed(usize),
-    /// An edge from a bound vertex; the other end is bound by it, or must be it.
-    Follow { edge: usize, from_second: bool },
-}
-
-/// The order in which to bind: checks first, then few edges before many, from the smallest set.
-fn plan(graph: &Graph, pattern: &Pattern) -> Vec<Step> {
-    let counts: Vec<usize> = pattern.vertices.iter().map(|vertex| vertex.count(graph)).collect();
-    let mut bound = vec![false; pattern.vertices.len()];
-    let mut open: BTreeSet<usize> = (0..pattern.edges.len()).collect();
-    let mut steps = Vec::new();
-    loop {
-        let reached = (open.iter().copied())
-            .filter(|edge| bound[pattern.edges[*edge].from] || bound[pattern.edges[*edge].to])
-            .min_by_key(|edge| {
-                let EdgeVariable { from, to, reach, .. } = &pattern.edges[*edge];
-                let checks = bound[*from] && bound[*to];
-                let unbound = if bound[*from] { *to } else { *from };
-                (effort(reach), !checks, counts[unbound], *edge)
-            });
-        if let Some(edge) = reached {
-            let EdgeVariable { from, to, .. } = pattern.edges[edge];
-            steps.push(Step::Follow { edge, from_second: !bound[from] });
-            (bound[from], bound[to]) = (true, true);
-            open.remove(&edge);
-            continue;
-        }
-        let unbound = (0..bound.len()).filter(|vertex| !bound[*vertex]);
-        let Some(vertex) = unbound.min_by_key(|vertex| (counts[*vertex], *vertex)) else {
-            return steps;
-        };
-        bound[vertex] = true;
-        steps.push(Step::Seed(vertex));
-    }
-}
-
-fn effort(reach: &Reach) -> u8 {
-    match reach {
-        Reach::One => 0,
-        Reach::Walk { .. } => 1,
-        Reach::Shortest { .. } | Reach::Cheapest { .. } => 2,
-    }
-}
+/// So many goals are first looked for one by one, from both ends.
+const GOALS_APART_MAX: usize = 64;
 
 enum Stop {
     /// Nobody wants more.
@@ -98,78 +55,129 @@ struct Matcher<'a> {
     graph: &'a Graph,
     pattern: &'a Pattern,
     steps: Vec<Step>,
+    /// By vertex of the pattern, whether every vertex fits.
+    free: Vec<bool>,
     vertices: Vec<Vertex>,
     paths: Vec<Path>,
     rooms: Vec<Room>,
+    marks: Vec<Marks>,
     go_on: &'a dyn Fn() -> bool,
     found: &'a mut dyn FnMut(&Match<'_>) -> bool,
     visits: u32,
 }
 
-impl Matcher<'_> {
+impl<'a> Matcher<'a> {
     fn advance(&mut self, step: usize) -> Result<(), Stop> {
-        match self.steps.get(step).copied() {
-            None => {
-                let found = Match { vertices: &self.vertices, paths: &self.paths };
-                if (self.found)(&found) { Ok(()) } else { Err(Stop::Enough) }
-            }
-            Some(Step::Seed(variable)) => {
+        let Some(taken) = self.steps.get(step).copied() else {
+            let found = Match { vertices: &self.vertices, paths: &self.paths };
+            return if (self.found)(&found) { Ok(()) } else { Err(Stop::Enough) };
+        };
+        let (edge, from_second) = match taken {
+            Step::Seed(variable) => {
                 for vertex in self.pattern.vertices[variable].all(self.graph) {
                     self.look()?;
                     self.vertices[variable] = vertex;
                     self.advance(step + 1)?;
                 }
                 self.vertices[variable] = NONE;
-                Ok(())
+                return Ok(());
             }
-            Some(Step::Follow { edge, from_second }) => self.follow(step, edge, from_second),
+            Step::Follow { edge, from_second } | Step::Close { edge, from_second } => {
+                (edge, from_second)
+            }
+        };
+        let variable = &self.pattern.edges[edge];
+        let taking = Taking {
+            step,
+            edge,
+            near: if from_second { variable.to } else { variable.from },
+            far: if from_second { variable.from } else { variable.to },
+            follow: Follow { graph: self.graph, edge: variable, from_second },
+        };
+        let start = self.vertices[taking.near];
+        match variable.reach {
+            Reach::One => match taken {
+                Step::Close { .. } if !self.is_joined(&taking) => Ok(()),
+                _ => self.one(&taking),
+            },
+            Reach::Walk { min, max, mode } => {
+                self.walk(&taking, &Walk { min, max, mode }, &mut Way::new(start))
+            }
+            Reach::Shortest { .. } | Reach::Cheapest { .. } => self.search(&taking),
         }
     }
 
-    fn follow(&mut self, step: usize, edge: usize, from_second: bool) -> Result<(), Stop> {
-        let variable = &self.pattern.edges[edge];
-        let near = if from_second { variable.to } else { variable.from };
-        let start = self.vertices[near];
-        match variable.reach {
-            Reach::One => self.walk(step, edge, from_second, &Walk::ONE, &mut Way::new(start)),
-            Reach::Walk { min, max, mode } => {
-                let walk = Walk { min, max, mode };
-                self.walk(step, edge, from_second, &walk, &mut Way::new(start))
-            }
-            Reach::Shortest { .. } | Reach::Cheapest { .. } => {
-                self.search(step, edge, from_second, start)
-            }
+    /// Whether an edge joins two bound vertices at all. The vertices at the other ends of the first one's
+    /// edges are marked once while it stays.
+    fn is_joined(&mut self, taking: &Taking<'a>) -> bool {
+        let (near, far) = (self.vertices[taking.near], self.vertices[taking.far]);
+        let marks = &mut self.marks[taking.edge];
+        if marks.of != Some(near) {
+            marks.begin(near, self.graph.vertices_end());
+            taking.follow.hops(near, |hop, _| marks.mark(hop.other));
         }
+        marks.is_marked(far)
+    }
+
+    /// Every single edge from a bound vertex.
+    fn one(&mut self, taking: &Taking<'a>) -> Result<(), Stop> {
+        let start = self.vertices[taking.near];
+        let mut outcome = Ok(());
+        taking.follow.hops(start, |hop, cost| {
+            if outcome.is_ok() {
+                outcome = self.take(taking, start, hop, cost);
+            }
+        });
+        outcome
+    }
+
+    fn take(
+        &mut self,
+        taking: &Taking<'a>,
+        start: Vertex,
+        hop: Hop,
+        cost: f64,
+    ) -> Result<(), Stop> {
+        self.look()?;
+        let Some(freed) = self.bind(taking.far, hop.other) else { return Ok(()) };
+        let path = &mut self.paths[taking.edge];
+        (path.length, path.cost) = (1, cost);
+        if taking.follow.edge.told == Told::Way {
+            let edge = hop.edge(start);
+            path.edges.clear();
+            path.edges.push(edge);
+            let ends =
+                if taking.follow.from_second { [hop.other, start] } else { [start, hop.other] };
+            path.vertices.clear();
+            path.vertices.extend(ends);
+        }
+        self.advance(taking.step + 1)?;
+        self.vertices[taking.far] = freed;
+        Ok(())
     }
 
     /// Every way on from where `way` ends, depth first.
-    fn walk(
-        &mut self,
-        step: usize,
-        edge: usize,
-        from_second: bool,
-        walk: &Walk,
-        way: &mut Way,
-    ) -> Result<(), Stop> {
-        let hops = way.edges.len() as u32;
-        if hops >= walk.min {
-            self.arrive(step, edge, from_second, way)?;
+    fn walk(&mut self, taking: &Taking<'a>, walk: &Walk, way: &mut Way) -> Result<(), Stop> {
+        let length = way.edges.len() as u32;
+        if length >= walk.min {
+            self.arrive(taking, way)?;
         }
-        if walk.max == Some(hops) || walk.mode == Mode::Simple && way.is_closed() {
+        if walk.max == Some(length) || walk.mode == Mode::Simple && way.is_closed() {
             return Ok(());
         }
-        let (graph, variable) = (self.graph, &self.pattern.edges[edge]);
+        let end = way.end();
         let mut outcome = Ok(());
-        variable.step(graph, way.end(), from_second, &mut |id, other, cost| {
-            if outcome.is_err() || !walk.mode.allows(way, id, other) {
+        taking.follow.hops(end, |hop, cost| {
+            let edge = hop.edge(end);
+            if outcome.is_err() || !walk.mode.allows(way, edge, hop.other) {
                 return;
             }
             outcome = self.look().and_then(|()| {
-                if hops >= PATH_HOPS_MAX {
+                if length >= PATH_HOPS_MAX {
                     return Err(Stop::Beyond(SearchError::TooLong));
                 }
-                way.push(id, other, cost);
-                let on = self.walk(step, edge, from_second, walk, way);
+                way.push(edge, hop.other, cost);
+                let on = self.walk(taking, walk, way);
                 way.pop(cost);
                 on
             });
@@ -178,26 +186,20 @@ impl Matcher<'_> {
     }
 
     /// Takes a way as what the pattern's edge stands for, if its end fits, and goes on.
-    fn arrive(
-        &mut self,
-        step: usize,
-        edge: usize,
-        from_second: bool,
-        way: &Way,
-    ) -> Result<(), Stop> {
-        let variable = &self.pattern.edges[edge];
-        let far = if from_second { variable.from } else { variable.to };
-        let Some(freed) = self.bind(far, way.end()) else { return Ok(()) };
-        let path = &mut self.paths[edge];
-        path.edges.clone_from(&way.edges);
-        path.vertices.clone_from(&way.vertices);
-        path.cost = way.cost;
-        if from_second {
-            path.edges.reverse();
-            path.vertices.reverse();
+    fn arrive(&mut self, taking: &Taking<'a>, way: &Way) -> Result<(), Stop> {
+        let Some(freed) = self.bind(taking.far, way.end()) else { return Ok(()) };
+        let path = &mut self.paths[taking.edge];
+        (path.length, path.cost) = (way.edges.len() as u32, way.cost);
+        if taking.follow.edge.told == Told::Way {
+            path.edges.clone_from(&way.edges);
+            path.vertices.clone_from(&way.vertices);
+            if taking.follow.from_second {
+                path.edges.reverse();
+                path.vertices.reverse();
+            }
         }
-        self.advance(step + 1)?;
-        self.vertices[far] = freed;
+        self.advance(taking.step + 1)?;
+        self.vertices[taking.far] = freed;
         Ok(())
     }
 
@@ -207,39 +209,80 @@ impl Matcher<'_> {
         if bound != NONE {
             return (bound == vertex).then_some(bound);
         }
-        if !self.pattern.vertices[variable].fits(self.graph, vertex) {
+        if !self.free[variable] && !self.pattern.vertices[variable].fits(self.graph, vertex) {
             return None;
         }
         self.vertices[variable] = vertex;
         Some(NONE)
     }
 
-    fn search(
-        &mut self,
-        step: usize,
-        edge: usize,
-        from_second: bool,
-        start: Vertex,
-    ) -> Result<(), Stop> {
-        let variable = &self.pattern.edges[edge];
-        let far = if from_second { variable.from } else { variable.to };
-        let goal = Some(self.vertices[far]).filter(|vertex| *vertex != NONE);
-        let (graph, go_on) = (self.graph, self.go_on);
-        let search = Search { graph, edge: variable, from_second, start, goal, go_on };
+    /// The best way to each goal. Few goals are looked for one by one, from both ends, which visits
+    /// little where they are near; as soon as that visits more than all vertices, those that are left
+    /// are looked for together.
+    fn search(&mut self, taking: &Taking<'a>) -> Result<(), Stop> {
+        let bound = Some(self.vertices[taking.far]).filter(|vertex| *vertex != NONE);
+        let goals = match (bound, &self.pattern.vertices[taking.far].admitted) {
+            (Some(goal), _) => Goals::One(goal),
+            (None, Some(admitted)) => Goals::Some(admitted),
+            (None, None) => Goals::Any,
+        };
         // Out of `self` while matches are taken from it; the same edge is not searched meanwhile.
-        let mut room = std::mem::take(&mut self.rooms[edge]);
-        let outcome = search.paths(&mut room).map_err(Stop::Beyond).and_then(|reached| {
-            for end in &reached {
-                self.look()?;
-                let Some(freed) = self.bind(far, end.vertex) else { continue };
-                search.trace(end, &room, &mut self.paths[edge]);
-                self.advance(step + 1)?;
-                self.vertices[far] = freed;
-            }
-            Ok(())
+        let mut room = std::mem::take(&mut self.rooms[taking.edge]);
+        let outcome = self.search_apart(taking, goals, &mut room).and_then(|done| match goals {
+            Goals::Some(admitted) if done.len() == admitted.ordered().len() => Ok(()),
+            _ => self.search_together(taking, goals, done, &mut room),
         });
-        self.rooms[edge] = room;
+        self.rooms[taking.edge] = room;
         outcome
+    }
+
+    /// Gives the goals that were looked for.
+    fn search_apart(
+        &mut self,
+        taking: &Taking<'a>,
+        goals: Goals<'a>,
+        room: &mut Room,
+    ) -> Result<&'a [Vertex], Stop> {
+        let Goals::Some(admitted) = goals else { return Ok(&[]) };
+        let goals = admitted.ordered();
+        let shortest = matches!(taking.follow.edge.reach, Reach::Shortest { .. });
+        if !shortest || goals.len() > GOALS_APART_MAX {
+            return Ok(&[]);
+        }
+        let tables = 0..self.graph.vertex_tables().len() as u16;
+        let all: usize = tables.map(|table| self.graph.vertex_count(table)).sum();
+        let mut visited = 0;
+        for (done, goal) in goals.iter().enumerate() {
+            if visited > all {
+                return Ok(&goals[..done]);
+            }
+            self.search_together(taking, Goals::One(*goal), &[], room)?;
+            visited += room.visited();
+        }
+        Ok(goals)
+    }
+
+    fn search_together(
+        &mut self,
+        taking: &Taking<'a>,
+        goals: Goals<'a>,
+        done: &[Vertex],
+        room: &mut Room,
+    ) -> Result<(), Stop> {
+        let (follow, start, go_on) = (taking.follow, self.vertices[taking.near], self.go_on);
+        let search = Search { follow, start, goals, go_on };
+        search.run(room).map_err(Stop::Beyond)?;
+        for end in room.reached() {
+            self.look()?;
+            if done.contains(&end.vertex) {
+                continue;
+            }
+            let Some(freed) = self.bind(taking.far, end.vertex) else { continue };
+            search.trace(end, room, &mut self.paths[taking.edge]);
+            self.advance(taking.step + 1)?;
+            self.vertices[taking.far] = freed;
+        }
+        Ok(())
     }
 
     fn look(&mut self) -> Result<(), Stop> {
@@ -251,14 +294,50 @@ impl Matcher<'_> {
     }
 }
 
+/// An edge of the pattern that is being taken: from which of its vertices to which.
+struct Taking<'a> {
+    step: usize,
+    edge: usize,
+    near: usize,
+    far: usize,
+    follow: Follow<'a>,
+}
+
+/// The vertices that one vertex is joined to.
+#[derive(Default)]
+struct Marks {
+    of: Option<Vertex>,
+    round: u32,
+    /// By vertex, the last round in which it was marked.
+    rounds: Vec<u32>,
+}
+
+impl Marks {
+    fn begin(&mut self, of: Vertex, vertices_end: usize) {
+        self.of = Some(of);
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            self.rounds.fill(0);
+            self.round = 1;
+        }
+        if self.rounds.is_empty() {
+            self.rounds = vec![0; vertices_end];
+        }
+    }
+
+    fn mark(&mut self, vertex: Vertex) {
+        self.rounds[vertex.0 as usize] = self.round;
+    }
+
+    fn is_marked(&self, vertex: Vertex) -> bool {
+        self.rounds[vertex.0 as usize] == self.round
+    }
+}
+
 struct Walk {
     min: u32,
     max: Option<u32>,
     mode: Mode,
-}
-
-impl Walk {
-    const ONE: Walk = Walk { min: 1, max: Some(1), mode: Mode::Walk };
 }
 
 /// Edges taken so far.

@@ -1,9 +1,9 @@
 //! What is looked for: vertices and what joins them, as numbers. Names, types and conditions in words
 //! are the caller's; what passes a condition is given as a set.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use crate::{EdgeId, Graph, Vertex, Way};
+use crate::{EdgeId, Graph, Vertex};
 
 /// Longest walk that `*`, `+` or `{m,n}` may ask for; shortest and cheapest ways have no such bound.
 pub const PATH_HOPS_MAX: u32 = 64;
@@ -16,22 +16,45 @@ pub const SEARCH_STATES_MAX: usize = 1 << 23;
 pub struct VertexVariable {
     /// By vertex table of the graph, whether it may be of that.
     pub tables: Vec<bool>,
-    /// Those that pass its condition; `None`: it has none.
-    pub admitted: Option<Admitted>,
+    /// Those of its tables that pass its condition; `None`: it has none.
+    pub admitted: Option<VertexSet>,
+    /// Those that it may not be.
+    pub refused: VertexSet,
 }
 
-/// Vertices that pass a condition.
+/// Vertices in an order.
 #[derive(Debug, Clone, Default)]
-pub struct Admitted {
+pub struct VertexSet {
     ordered: Vec<Vertex>,
-    set: HashSet<Vertex>,
+    /// A bit for each vertex, up to the last of them.
+    bits: Vec<u64>,
 }
 
-impl Admitted {
-    /// In this order.
-    pub fn new(ordered: Vec<Vertex>) -> Admitted {
-        let set = ordered.iter().copied().collect();
-        Admitted { ordered, set }
+impl VertexSet {
+    /// In this order, each once.
+    pub fn new(mut ordered: Vec<Vertex>) -> VertexSet {
+        let end = ordered.iter().map(|vertex| vertex.0 as usize + 1).max().unwrap_or(0);
+        let mut bits: Vec<u64> = vec![0; end.div_ceil(64)];
+        ordered.retain(|vertex| {
+            let (word, bit) = (vertex.0 as usize / 64, 1 << (vertex.0 % 64));
+            let is_new = bits[word] & bit == 0;
+            bits[word] |= bit;
+            is_new
+        });
+        VertexSet { ordered, bits }
+    }
+
+    pub(crate) fn ordered(&self) -> &[Vertex] {
+        &self.ordered
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ordered.is_empty()
+    }
+
+    pub(crate) fn has(&self, vertex: Vertex) -> bool {
+        let word = self.bits.get(vertex.0 as usize / 64);
+        word.is_some_and(|word| word & (1 << (vertex.0 % 64)) != 0)
     }
 }
 
@@ -59,6 +82,19 @@ pub struct EdgeVariable {
     pub direction: Direction,
     /// How many there are.
     pub reach: Reach,
+    /// What is told of them.
+    pub told: Told,
+}
+
+/// What a match tells of an edge of its pattern. What nobody asks for is not written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Told {
+    /// Nothing: the vertices at its ends are enough.
+    Nothing,
+    /// Of a way, how many edges it has and what they cost.
+    Length,
+    /// Every edge and vertex as well.
+    Way,
 }
 
 /// Edges of one table.
@@ -123,15 +159,17 @@ pub struct Pattern {
     pub edges: Vec<EdgeVariable>,
 }
 
-/// The edges that an edge of a pattern was found to be.
+/// The edges that an edge of a pattern was found to be, as far as it is [`Told`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Path {
+    /// How many edges.
+    pub length: u32,
+    /// Sum of the costs of its edges.
+    pub cost: f64,
     /// The edges, from the first vertex to the second.
     pub edges: Vec<EdgeId>,
     /// The vertices, both ends included: one more than edges.
     pub vertices: Vec<Vertex>,
-    /// Sum of the costs of its edges.
-    pub cost: f64,
 }
 
 /// One way to find a pattern.
@@ -156,9 +194,16 @@ pub enum SearchError {
 
 impl VertexVariable {
     pub(crate) fn fits(&self, graph: &Graph, vertex: Vertex) -> bool {
-        let Some(table) = graph.table_of(vertex) else { return false };
-        self.tables[usize::from(table)]
-            && self.admitted.as_ref().is_none_or(|admitted| admitted.set.contains(&vertex))
+        match &self.admitted {
+            _ if self.refused.has(vertex) => false,
+            Some(admitted) => admitted.has(vertex),
+            None => graph.table_of(vertex).is_some_and(|table| self.tables[usize::from(table)]),
+        }
+    }
+
+    /// Whether every vertex of a graph fits.
+    pub(crate) fn is_any(&self) -> bool {
+        self.admitted.is_none() && self.refused.is_empty() && self.tables.iter().all(|fits| *fits)
     }
 
     /// How many there are, or more.
@@ -170,50 +215,17 @@ impl VertexVariable {
     }
 
     pub(crate) fn all(&self, graph: &Graph) -> Vec<Vertex> {
-        match &self.admitted {
+        let mut all = match &self.admitted {
             Some(admitted) => admitted.ordered.clone(),
             None => self.places().flat_map(|table| graph.vertices(table)).collect(),
+        };
+        if !self.refused.is_empty() {
+            all.retain(|vertex| !self.refused.has(*vertex));
         }
+        all
     }
 
     fn places(&self) -> impl Iterator<Item = u16> {
         (0..self.tables.len() as u16).filter(|table| self.tables[usize::from(*table)])
-    }
-}
-
-impl EdgeVariable {
-    /// Every edge at a vertex that fits, from the first end or from the second, with its other end
-    /// and its cost.
-    pub(crate) fn step(
-        &self,
-        graph: &Graph,
-        vertex: Vertex,
-        from_second: bool,
-        visit: &mut dyn FnMut(EdgeId, Vertex, f64),
-    ) {
-        let ways: &[Way] = match (self.direction, from_second) {
-            (Direction::Right, false) | (Direction::Left, true) => &[Way::Along],
-            (Direction::Left, false) | (Direction::Right, true) => &[Way::Against],
-            (Direction::Any, _) => &[Way::Along, Way::Against],
-        };
-        for choice in &self.tables {
-            for way in ways {
-                let second_look = ways.len() == 2 && *way == Way::Against;
-                graph.edges_at(vertex, choice.table, *way, &mut |edge, other| {
-                    // A loop was seen along already.
-                    if second_look && other == vertex {
-                        return;
-                    }
-                    match &choice.admitted {
-                        None => visit(edge, other, 1.0),
-                        Some(admitted) => {
-                            if let Some(cost) = admitted.get(&edge.owner) {
-                                visit(edge, other, *cost);
-                            }
-                        }
-                    }
-                });
-            }
-        }
     }
 }

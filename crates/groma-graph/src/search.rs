@@ -1,23 +1,24 @@
 //! Shortest and cheapest ways from one vertex: breadth first, from both ends where both are known, and
-//! Dijkstra's. Of several best ways the one is taken that comes first in the order of labels and keys.
+//! Dijkstra's. A search ends where all that is looked for was found. Of several best ways it takes the
+//! one that it meets first, in the order of labels and keys: the same every time.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
-use crate::pattern::{EdgeVariable, Path, Reach, SEARCH_STATES_MAX, SearchError};
-use crate::{EdgeId, Graph, Vertex};
+use crate::follow::{Follow, Hop};
+use crate::pattern::{Path, Reach, SEARCH_STATES_MAX, SearchError, Told, VertexSet};
+use crate::{Vertex, Way};
 
-/// A place that was reached: a vertex, with the number of edges as far as the way counts them.
+/// A place that was reached, by an edge from the place before.
 #[derive(Debug, Clone, Copy)]
 struct Found {
     vertex: Vertex,
-    layer: u32,
-    /// Edges from the start.
-    hops: u32,
     /// Place of the one before in the list; the start's is its own.
     before: u32,
-    by: EdgeId,
-    cost: f64,
+    owner: u32,
+    table: u16,
+    way: Way,
 }
 
 /// Room for searches, to be used again.
@@ -28,9 +29,19 @@ pub(crate) struct Room {
     /// The same from the other end.
     found_back: Vec<Found>,
     places_back: Places,
+    /// By place, how far it is; of cheapest ways alone.
+    far: Vec<Far>,
+    reached: Vec<Reached>,
 }
 
-/// By layer and vertex, the place in the list of what was found plus one; 0: not reached.
+#[derive(Debug, Clone, Copy)]
+struct Far {
+    length: u32,
+    cost: f64,
+}
+
+/// By layer and vertex, the place in the list of what was found plus one; 0: not reached. A layer counts
+/// the edges of a way as far as that matters.
 #[derive(Debug, Default)]
 struct Places {
     places: Vec<u32>,
@@ -41,7 +52,8 @@ struct Places {
 impl Places {
     fn make_room(&mut self, states: usize) {
         if self.places.len() < states {
-            self.places.resize(states, 0);
+            // New memory is zero, and costs nothing where no search comes by.
+            self.places = vec![0; states];
         }
     }
 
@@ -59,41 +71,71 @@ impl Places {
     }
 }
 
+/// Which vertices are looked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Goals<'a> {
+    Any,
+    One(Vertex),
+    Some(&'a VertexSet),
+}
+
+impl Goals<'_> {
+    fn has(self, vertex: Vertex) -> bool {
+        match self {
+            Goals::Any => true,
+            Goals::One(goal) => goal == vertex,
+            Goals::Some(goals) => goals.has(vertex),
+        }
+    }
+
+    fn count(self) -> usize {
+        match self {
+            Goals::Any => usize::MAX,
+            Goals::One(_) => 1,
+            Goals::Some(goals) => goals.ordered().len(),
+        }
+    }
+}
+
 /// What a search is asked.
 #[derive(Clone, Copy)]
 pub(crate) struct Search<'a> {
-    pub(crate) graph: &'a Graph,
-    pub(crate) edge: &'a EdgeVariable,
-    /// From the edge's second vertex to its first.
-    pub(crate) from_second: bool,
+    pub(crate) follow: Follow<'a>,
     pub(crate) start: Vertex,
-    /// `None`: ways to all vertices.
-    pub(crate) goal: Option<Vertex>,
+    pub(crate) goals: Goals<'a>,
     /// Asked now and then; `false`: give up, nobody waits.
     pub(crate) go_on: &'a dyn Fn() -> bool,
+}
+
+/// Where a search arrived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reached {
+    pub(crate) vertex: Vertex,
+    place: u32,
+    length: u32,
+    /// Place in the search from the other end.
+    meets: Option<u32>,
 }
 
 /// Places visited between two looks whether anybody waits.
 const LOOK_EVERY: usize = 4096;
 
-const NO_EDGE: EdgeId = EdgeId { table: 0, owner: 0, source: Vertex(0), target: Vertex(0) };
-
 impl Search<'_> {
-    /// One best way to each vertex that can be reached, the nearest first.
-    pub(crate) fn paths(&self, room: &mut Room) -> Result<Vec<Reached>, SearchError> {
+    /// Finds one best way to each goal that can be reached, the nearest first.
+    pub(crate) fn run(&self, room: &mut Room) -> Result<(), SearchError> {
         room.clear();
-        match self.edge.reach {
-            Reach::Shortest { min, max } => match self.goal {
-                Some(goal) if min <= 1 && goal != self.start => self.meet_between(goal, max, room),
-                _ => self.breadth_first(min, max, room),
-            },
-            Reach::Cheapest { min, max } => self.cheapest(min, max, room),
-            Reach::One | Reach::Walk { .. } => Ok(Vec::new()),
+        match (self.follow.edge.reach, self.goals) {
+            (Reach::Shortest { min, max }, Goals::One(goal)) if min <= 1 && goal != self.start => {
+                self.meet_between(goal, max, room)
+            }
+            (Reach::Shortest { min, max }, _) => self.breadth_first(min, max, room),
+            (Reach::Cheapest { min, max }, _) => self.cheapest(min, max, room),
+            (Reach::One | Reach::Walk { .. }, _) => Ok(()),
         }
     }
 
     fn layers(&self, count: u32, room: &mut Room) -> Result<(), SearchError> {
-        let states = self.graph.vertices_end().saturating_mul(count as usize);
+        let states = self.follow.graph.vertices_end().saturating_mul(count as usize);
         if states > SEARCH_STATES_MAX {
             return Err(SearchError::TooWide);
         }
@@ -102,47 +144,52 @@ impl Search<'_> {
     }
 
     fn state(&self, vertex: Vertex, layer: u32) -> usize {
-        layer as usize * self.graph.vertices_end() + vertex.0 as usize
+        layer as usize * self.follow.graph.vertices_end() + vertex.0 as usize
     }
 
-    /// Layers count edges up to `min`, so that a way may come back to where it started.
+    /// Level by level. Layers count edges up to `min`, so that a way may come back to where it started.
     fn breadth_first(
         &self,
         min: u32,
         max: Option<u32>,
         room: &mut Room,
-    ) -> Result<Vec<Reached>, SearchError> {
+    ) -> Result<(), SearchError> {
         self.layers(min + 1, room)?;
-        let mut reached = Vec::new();
-        room.found.push(Found::start(self.start));
-        room.places.set(self.state(self.start, 0), 0);
-        let mut next = 0;
-        while let Some(found) = room.found.get(next).copied() {
-            if found.layer == min {
-                reached.push(Reached { vertex: found.vertex, place: next as u32, meets: None });
-                if self.goal == Some(found.vertex) {
-                    break;
+        let Room { found, places, reached, .. } = room;
+        let mut wanted = self.goals.count();
+        let mut arrive = |vertex, place: usize, length| {
+            if length >= min && self.goals.has(vertex) {
+                reached.push(Reached { vertex, place: place as u32, length, meets: None });
+                wanted -= 1;
+            }
+            wanted > 0
+        };
+        found.push(Found::start(self.start));
+        places.set(self.state(self.start, 0), 0);
+        let mut goes_on = arrive(self.start, 0, 0);
+        let mut level = 0..1;
+        for length in 1..=max.unwrap_or(u32::MAX) {
+            let layer = length.min(min);
+            for place in level.clone() {
+                if !goes_on || self.is_over(place) {
+                    return Ok(());
                 }
+                let from = found[place].vertex;
+                self.follow.hops(from, |hop, _| {
+                    let state = self.state(hop.other, layer);
+                    if places.get(state) == 0 {
+                        places.set(state, found.len());
+                        goes_on &= arrive(hop.other, found.len(), length);
+                        found.push(Found::by(hop, place));
+                    }
+                });
             }
-            next += 1;
-            if max.is_some_and(|max| found.hops >= max) {
-                continue;
-            }
-            if self.is_over(next, room)? {
+            level = level.end..found.len();
+            if level.is_empty() {
                 break;
             }
-            let Room { found: list, places, .. } = room;
-            self.edge.step(self.graph, found.vertex, self.from_second, &mut |by, vertex, cost| {
-                let layer = (found.layer + 1).min(min);
-                let state = self.state(vertex, layer);
-                if places.get(state) == 0 {
-                    places.set(state, list.len());
-                    list.push(found.next(next - 1, by, vertex, layer, cost));
-                }
-            });
         }
-        reached.retain(|reached| self.goal.is_none_or(|goal| reached.vertex == goal));
-        Ok(reached)
+        Ok(())
     }
 
     /// Level by level from whichever end has fewer places open; the first meeting is the shortest way.
@@ -151,154 +198,171 @@ impl Search<'_> {
         goal: Vertex,
         max: Option<u32>,
         room: &mut Room,
-    ) -> Result<Vec<Reached>, SearchError> {
+    ) -> Result<(), SearchError> {
         self.layers(1, room)?;
-        room.places_back.make_room(self.graph.vertices_end());
+        room.places_back.make_room(self.follow.graph.vertices_end());
         room.found.push(Found::start(self.start));
         room.found_back.push(Found::start(goal));
         room.places.set(self.start.0 as usize, 0);
         room.places_back.set(goal.0 as usize, 0);
         let (mut open, mut open_back) = (0..1, 0..1);
-        for _ in 0..max.unwrap_or(u32::MAX) {
-            if open.is_empty() || open_back.is_empty() || self.is_over(0, room)? {
+        for length in 1..=max.unwrap_or(u32::MAX) {
+            if open.is_empty() || open_back.is_empty() || self.is_over(0) {
                 break;
             }
             let backward = open_back.len() < open.len();
-            let Room { found, places, found_back, places_back } = room;
-            let (near, seen, other, level) = if backward {
-                (&mut *found_back, &mut *places_back, &*places, &mut open_back)
+            let Room { found, places, found_back, places_back, reached, .. } = &mut *room;
+            let meeting = if backward {
+                self.follow.back().level(found_back, places_back, places, &mut open_back)
             } else {
-                (&mut *found, &mut *places, &*places_back, &mut open)
+                self.follow.level(found, places, places_back, &mut open)
             };
-            let mut meeting = None;
-            for place in level.clone() {
-                let from = near[place];
-                let second = self.from_second != backward;
-                self.edge.step(self.graph, from.vertex, second, &mut |by, vertex, cost| {
-                    let state = vertex.0 as usize;
-                    if seen.get(state) != 0 || meeting.is_some() {
-                        return;
-                    }
-                    seen.set(state, near.len());
-                    near.push(from.next(place, by, vertex, 0, cost));
-                    let met = other.get(state);
-                    if met != 0 {
-                        meeting = Some((near.len() as u32 - 1, met - 1));
-                    }
-                });
-                if let Some((here, there)) = meeting {
-                    let (place, meets) = if backward { (there, here) } else { (here, there) };
-                    return Ok(vec![Reached { vertex: goal, place, meets: Some(meets) }]);
-                }
+            if let Some((here, there)) = meeting {
+                let (place, meets) = if backward { (there, here) } else { (here, there) };
+                reached.push(Reached { vertex: goal, place, length, meets: Some(meets) });
+                break;
             }
-            *level = level.end..near.len();
         }
-        Ok(Vec::new())
+        Ok(())
     }
 
     /// With a bound on its edges a way is one of a layer per edge; without, layers count up to `min`.
-    fn cheapest(
-        &self,
-        min: u32,
-        max: Option<u32>,
-        room: &mut Room,
-    ) -> Result<Vec<Reached>, SearchError> {
+    fn cheapest(&self, min: u32, max: Option<u32>, room: &mut Room) -> Result<(), SearchError> {
         let last = max.unwrap_or(min);
         self.layers(last + 2, room)?;
         let accepted_layer = last + 1;
-        let mut reached = Vec::new();
+        let Room { found, places, far, reached, .. } = room;
+        let mut wanted = self.goals.count();
         let mut open = BinaryHeap::from([Open { cost: 0.0, place: 0 }]);
-        room.found.push(Found::start(self.start));
+        found.push(Found::start(self.start));
+        far.push(Far { length: 0, cost: 0.0 });
         while let Some(Open { place, .. }) = open.pop() {
-            let found = room.found[place as usize];
-            let state = self.state(found.vertex, found.layer);
-            if room.places.get(state) != 0 {
+            let (vertex, Far { length, cost }) =
+                (found[place as usize].vertex, far[place as usize]);
+            let state = self.state(vertex, length.min(last));
+            if places.get(state) != 0 {
                 continue;
             }
-            room.places.set(state, place as usize);
-            let accepted = self.state(found.vertex, accepted_layer);
-            if found.layer >= min && room.places.get(accepted) == 0 {
-                room.places.set(accepted, place as usize);
-                reached.push(Reached { vertex: found.vertex, place, meets: None });
-                if self.goal == Some(found.vertex) {
-                    break;
+            places.set(state, place as usize);
+            let accepted = self.state(vertex, accepted_layer);
+            if length >= min && places.get(accepted) == 0 {
+                places.set(accepted, place as usize);
+                if self.goals.has(vertex) {
+                    reached.push(Reached { vertex, place, length, meets: None });
+                    wanted -= 1;
                 }
             }
-            if max.is_some_and(|max| found.layer >= max) {
+            if max.is_some_and(|max| length >= max) {
                 continue;
             }
-            if self.is_over(place as usize, room)? {
+            if found.len() > SEARCH_STATES_MAX {
+                return Err(SearchError::TooWide);
+            }
+            if wanted == 0 || self.is_over(place as usize) {
                 break;
             }
-            let Room { found: list, places, .. } = room;
-            self.edge.step(self.graph, found.vertex, self.from_second, &mut |by, vertex, cost| {
-                let layer = (found.layer + 1).min(last);
-                if places.get(self.state(vertex, layer)) == 0 {
-                    let next = found.next(place as usize, by, vertex, layer, cost);
-                    open.push(Open { cost: next.cost, place: list.len() as u32 });
-                    list.push(next);
+            let layer = (length + 1).min(last);
+            self.follow.hops(vertex, |hop, more| {
+                if places.get(self.state(hop.other, layer)) == 0 {
+                    let next = Far { length: length + 1, cost: cost + more };
+                    open.push(Open { cost: next.cost, place: found.len() as u32 });
+                    found.push(Found::by(hop, place as usize));
+                    far.push(next);
                 }
             });
         }
-        reached.retain(|reached| self.goal.is_none_or(|goal| reached.vertex == goal));
-        Ok(reached)
+        Ok(())
     }
 
     /// Whether nobody waits any more.
-    fn is_over(&self, done: usize, room: &Room) -> Result<bool, SearchError> {
-        if room.found.len() + room.found_back.len() > SEARCH_STATES_MAX {
-            return Err(SearchError::TooWide);
-        }
-        Ok(done.is_multiple_of(LOOK_EVERY) && !(self.go_on)())
+    fn is_over(&self, done: usize) -> bool {
+        done.is_multiple_of(LOOK_EVERY) && !(self.go_on)()
     }
 
-    /// Writes the way to where it was reached.
+    /// Writes the way to where it was reached, as far as it is told.
     pub(crate) fn trace(&self, reached: &Reached, room: &Room, path: &mut Path) {
+        let Follow { edge, from_second, .. } = self.follow;
+        path.length = reached.length;
+        path.cost = f64::from(reached.length);
+        let uniform = edge.tables.iter().all(|choice| choice.admitted.is_none());
+        if edge.told < Told::Length || edge.told == Told::Length && uniform {
+            return;
+        }
         path.edges.clear();
         path.vertices.clear();
-        let mut found = room.found[reached.place as usize];
-        path.cost = found.cost;
-        path.vertices.push(found.vertex);
-        while found.hops > 0 {
-            path.edges.push(found.by);
-            found = room.found[found.before as usize];
-            path.vertices.push(found.vertex);
-        }
+        walk_back(&room.found, reached.place, path);
         path.edges.reverse();
         path.vertices.reverse();
         if let Some(meets) = reached.meets {
-            let mut found = room.found_back[meets as usize];
-            path.cost += found.cost;
-            while found.hops > 0 {
-                path.edges.push(found.by);
-                found = room.found_back[found.before as usize];
-                path.vertices.push(found.vertex);
-            }
+            path.vertices.pop();
+            walk_back(&room.found_back, meets, path);
         }
-        if self.from_second {
+        if from_second {
             path.edges.reverse();
             path.vertices.reverse();
+        }
+        if !uniform {
+            path.cost = path.edges.iter().map(|edge| self.follow.cost(edge)).sum();
         }
     }
 }
 
-/// Where a search arrived.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Reached {
-    pub(crate) vertex: Vertex,
-    place: u32,
-    /// Place in the search from the other end.
-    meets: Option<u32>,
+/// Adds the way from a place back to the start.
+fn walk_back(list: &[Found], place: u32, path: &mut Path) {
+    let mut place = place;
+    loop {
+        let Found { vertex, before, owner, table, way } = list[place as usize];
+        path.vertices.push(vertex);
+        if before == place {
+            return;
+        }
+        let hop = Hop { owner, table, way, other: vertex };
+        path.edges.push(hop.edge(list[before as usize].vertex));
+        place = before;
+    }
+}
+
+impl Follow<'_> {
+    /// Takes a search one level on. Gives where it met the other one: the places in both.
+    fn level(
+        self,
+        found: &mut Vec<Found>,
+        places: &mut Places,
+        others: &Places,
+        level: &mut Range<usize>,
+    ) -> Option<(u32, u32)> {
+        let mut meeting = None;
+        for place in level.clone() {
+            let from = found[place].vertex;
+            self.hops(from, |hop, _| {
+                let state = hop.other.0 as usize;
+                if meeting.is_some() || places.get(state) != 0 {
+                    return;
+                }
+                places.set(state, found.len());
+                found.push(Found::by(hop, place));
+                let met = others.get(state);
+                if met != 0 {
+                    meeting = Some((found.len() as u32 - 1, met - 1));
+                }
+            });
+            if meeting.is_some() {
+                return meeting;
+            }
+        }
+        *level = level.end..found.len();
+        None
+    }
 }
 
 impl Found {
     fn start(vertex: Vertex) -> Found {
-        Found { vertex, layer: 0, hops: 0, before: 0, by: NO_EDGE, cost: 0.0 }
+        Found { vertex, before: 0, owner: 0, table: 0, way: Way::Along }
     }
 
-    fn next(&self, place: usize, by: EdgeId, vertex: Vertex, layer: u32, cost: f64) -> Found {
-        let (hops, cost) = (self.hops + 1, self.cost + cost);
-        Found { vertex, layer, hops, before: place as u32, by, cost }
+    fn by(hop: Hop, place: usize) -> Found {
+        let Hop { owner, table, way, other } = hop;
+        Found { vertex: other, before: place as u32, owner, table, way }
     }
 }
 
@@ -308,6 +372,18 @@ impl Room {
         self.places_back.clear();
         self.found.clear();
         self.found_back.clear();
+        self.far.clear();
+        self.reached.clear();
+    }
+
+    /// What the last search found.
+    pub(crate) fn reached(&self) -> &[Reached] {
+        &self.reached
+    }
+
+    /// How many places the last search visited.
+    pub(crate) fn visited(&self) -> usize {
+        self.found.len() + self.found_back.len()
     }
 }
 

@@ -7,7 +7,7 @@ use groma_model::{EntityRef, Observation, Schema, Timestamp, Version};
 use groma_store::{Change, Snapshot};
 use proptest::prelude::*;
 
-use crate::world::{commit, port};
+use crate::world::{commit, port, snapshot};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -118,4 +118,18 @@ fn a_reference_to_what_comes_later_is_an_edge_once_it_has_come() {
     let late = commit(&early, &[Observation::new("facility.rack", "r1", Timestamp(2))], 2);
     let index = index.updated(&early, &late);
     assert_eq!((index.node_count(), index.edge_count()), (2, 1));
+}
+
+proptest! {
+    /// Keys in any order, known or not, more than once.
+    #[test]
+    fn many_are_found_as_each_alone(asked in proptest::collection::vec(0..9u8, 0..20)) {
+        let snapshot = snapshot(6, &Vec::new());
+        let index = Index::build(&snapshot, Timestamp::MAX);
+        let kind = index.schema().id("physical.port");
+        let keys: Vec<String> = asked.into_iter().map(port).collect();
+        let keys = || keys.iter().map(String::as_str);
+        let each: Vec<_> = keys().filter_map(|key| index.find(kind, key)).collect();
+        prop_assert_eq!(index.find_all(kind, keys()).collect::<Vec<_>>(), each);
+    }
 }

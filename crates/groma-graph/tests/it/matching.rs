@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use groma_graph::{Admitted, Direction, Graph, Mode, Pattern, Reach, SearchError, find};
+use groma_graph::{Direction, Graph, Mode, Pattern, Reach, SearchError, VertexSet, find};
 use proptest::prelude::*;
 
 use crate::world::{Links, any_vertex, edge, link, links, number, of_links};
@@ -87,7 +87,7 @@ proptest! {
         let graph = of_links(PORTS, &links);
         let mut vertices = vec![any_vertex(); 4];
         let admitted = graph.vertices(0).filter(|v| some.contains(&number(&graph, *v))).collect();
-        vertices[2].admitted = Some(Admitted::new(admitted));
+        vertices[2].admitted = Some(VertexSet::new(admitted));
         let (d0, d1, d2, d3) = directions;
         let edges = vec![
             edge(0, 1, d0, Reach::One),

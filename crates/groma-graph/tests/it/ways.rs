@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use groma_graph::{
-    Admitted, Direction, EdgeChoice, EdgeVariable, Graph, Path, Pattern, Reach, find,
+    Direction, EdgeChoice, EdgeVariable, Graph, Path, Pattern, Reach, Told, VertexSet, find,
 };
 use proptest::prelude::*;
 
@@ -49,6 +49,7 @@ fn found(graph: &Graph, pattern: &Pattern) -> HashMap<(u8, u8), Path> {
 
 /// The path is a way in the graph, and costs what it says.
 fn check(graph: &Graph, ends: (u8, u8), path: &Path, links: &[(u8, u8, f64)]) {
+    assert_eq!(path.length as usize, path.edges.len());
     assert_eq!(path.vertices.len(), path.edges.len() + 1);
     assert_eq!(number(graph, path.vertices[0]), ends.0);
     assert_eq!(number(graph, path.vertices[path.edges.len()]), ends.1);
@@ -62,7 +63,7 @@ fn check(graph: &Graph, ends: (u8, u8), path: &Path, links: &[(u8, u8, f64)]) {
     assert_eq!(path.cost, cost);
 }
 
-fn pattern(edge: EdgeVariable, goal: Option<Admitted>) -> Pattern {
+fn pattern(edge: EdgeVariable, goal: Option<VertexSet>) -> Pattern {
     let mut vertices = vec![any_vertex(), any_vertex()];
     vertices[1].admitted = goal;
     Pattern { vertices, edges: vec![edge] }
@@ -76,6 +77,8 @@ proptest! {
         min in 0..4u32,
         more in proptest::option::of(0..4u32),
         cheapest in any::<bool>(),
+        some in proptest::collection::btree_set(0..PORTS, 0..6),
+        not in proptest::option::of(0..PORTS),
     ) {
         let graph = of_links(PORTS, &links);
         let max = more.map(|more| min + more);
@@ -100,12 +103,29 @@ proptest! {
         };
         prop_assert_eq!(of(&all), expected.clone());
 
+        // With some ends known, and one that is not wanted; how the ways go is not told.
+        let at = |wanted: &dyn Fn(u8) -> bool| {
+            VertexSet::new(graph.vertices(0).filter(|vertex| wanted(number(&graph, *vertex))).collect())
+        };
+        let ends = at(&|port| some.contains(&port));
+        let mut few = pattern(EdgeVariable { told: Told::Length, ..way.clone() }, Some(ends));
+        few.vertices[1].refused = at(&|port| not == Some(port));
+        let few = found(&graph, &few);
+        let wanted: HashMap<(u8, u8), f64> = (expected.iter())
+            .filter(|(ends, _)| some.contains(&ends.1) && not != Some(ends.1))
+            .map(|(ends, cost)| (*ends, *cost))
+            .collect();
+        prop_assert_eq!(of(&few), wanted);
+        if !cheapest {
+            prop_assert!(few.values().all(|path| f64::from(path.length) == path.cost));
+        }
+
         // Walked from the other end, and with both ends known beforehand.
         for goal in graph.vertices(0) {
-            let only = found(&graph, &pattern(way.clone(), Some(Admitted::new(vec![goal]))));
+            let only = found(&graph, &pattern(way.clone(), Some(VertexSet::new(vec![goal]))));
             let both = Pattern {
                 edges: vec![edge(0, 1, Direction::Any, Reach::Walk { min: 0, max: Some(0), mode: groma_graph::Mode::Walk })],
-                ..pattern(way.clone(), Some(Admitted::new(vec![goal])))
+                ..pattern(way.clone(), Some(VertexSet::new(vec![goal])))
             };
             prop_assert_eq!(found(&graph, &both).len(), 1);
             for (ends, path) in &only {
@@ -114,8 +134,8 @@ proptest! {
             let to_goal = expected.iter().filter(|(ends, _)| ends.1 == number(&graph, goal));
             prop_assert_eq!(of(&only), to_goal.map(|(ends, cost)| (*ends, *cost)).collect());
             for start in graph.vertices(0) {
-                let mut known = pattern(way.clone(), Some(Admitted::new(vec![goal])));
-                known.vertices[0].admitted = Some(Admitted::new(vec![start]));
+                let mut known = pattern(way.clone(), Some(VertexSet::new(vec![goal])));
+                known.vertices[0].admitted = Some(VertexSet::new(vec![start]));
                 // A first edge that binds both ends: every vertex is joined to itself by no edge.
                 let ends = (number(&graph, start), number(&graph, goal));
                 known.vertices.push(known.vertices[1].clone());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use groma_graph::{
-    Chain, ChainStep, Direction, EdgeChoice, EdgeTable, EdgeVariable, Graph, Index, Reach, Vertex,
-    VertexTable, VertexVariable, Way,
+    Chain, ChainStep, Direction, EdgeChoice, EdgeTable, EdgeVariable, Graph, Index, Reach, Told,
+    Vertex, VertexSet, VertexTable, VertexVariable, Way,
 };
 use groma_model::{Observation, Schema, Timestamp, Version};
 use groma_store::{Snapshot, identify};
@@ -62,12 +62,12 @@ pub(crate) fn of_links(ports: u8, links: &Links) -> Graph {
 }
 
 pub(crate) fn any_vertex() -> VertexVariable {
-    VertexVariable { tables: vec![true], admitted: None }
+    VertexVariable { tables: vec![true], admitted: None, refused: VertexSet::default() }
 }
 
 pub(crate) fn edge(from: usize, to: usize, direction: Direction, reach: Reach) -> EdgeVariable {
     let tables = vec![EdgeChoice { table: 0, admitted: None }];
-    EdgeVariable { from, to, tables, direction, reach }
+    EdgeVariable { from, to, tables, direction, reach, told: Told::Way }
 }
 
 /// The number of a port.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 use groma_graph::{
-    Admitted, Direction, EdgeChoice, EdgeId, EdgeTable, EdgeVariable, Graph, NodeIndex, Path,
-    Pattern, Reach, Vertex, VertexTable, VertexVariable, find,
+    Direction, EdgeChoice, EdgeId, EdgeTable, EdgeVariable, Graph, NodeIndex, Path, Pattern, Reach,
+    Told, Vertex, VertexSet, VertexTable, VertexVariable, find,
 };
 
 use super::exec::search_error;
@@ -150,9 +150,11 @@ impl Asked {
         found: &mut dyn FnMut(Vertex, &Path) -> bool,
     ) -> Result<(), QueryError> {
         let tables = vec![true; self.described.vertices.len()];
-        let one = |vertex| Some(Admitted::new(vec![vertex]));
-        let start = VertexVariable { tables: tables.clone(), admitted: one(from) };
-        let end = VertexVariable { tables, admitted: to.and_then(one) };
+        let one = |vertex| Some(VertexSet::new(vec![vertex]));
+        let vertex = |admitted| {
+            let (tables, refused) = (tables.clone(), VertexSet::default());
+            VertexVariable { tables, admitted, refused }
+        };
         let choice = |table: &u16| EdgeChoice { table: *table, admitted: None };
         let edge = EdgeVariable {
             from: 0,
@@ -160,8 +162,12 @@ impl Asked {
             tables: along.tables.iter().map(choice).collect(),
             direction: along.direction,
             reach,
+            told: Told::Way,
         };
-        let pattern = Pattern { vertices: vec![start, end], edges: vec![edge] };
+        let pattern = Pattern {
+            vertices: vec![vertex(one(from)), vertex(to.and_then(one))],
+            edges: vec![edge],
+        };
         find(&self.graph, &pattern, go_on, &mut |all| found(all.vertices[1], &all.paths[0]))
             .map_err(search_error)
     }

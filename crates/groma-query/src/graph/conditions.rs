@@ -100,7 +100,7 @@ pub(crate) fn conjuncts(condition: &Expression) -> Result<Vec<Condition>, QueryE
     Ok(parts)
 }
 
-fn parsed(expression: &Expression) -> Result<Expr, QueryError> {
+pub(super) fn parsed(expression: &Expression) -> Result<Expr, QueryError> {
     let wrong = |message: String| {
         let message = message.split(" at Line: ").next().unwrap_or_default().to_owned();
         let message = message.strip_prefix("sql parser error: ").unwrap_or(&message).to_owned();

@@ -13,7 +13,9 @@ use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
@@ -21,11 +23,11 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use groma_graph::{
-    Admitted, EdgeChoice, EdgeTable, EdgeVariable, Graph, Pattern, RowEdges, SearchError, Vertex,
-    VertexTable, VertexVariable, find,
+    EdgeChoice, EdgeTable, EdgeVariable, Graph, Pattern, RowEdges, SearchError, Told, Vertex,
+    VertexSet, VertexTable, VertexVariable, find,
 };
 
-use super::plan::{GraphQuery, Input};
+use super::plan::{GraphQuery, Input, OutputColumn};
 use super::property_graph::{Held, Joined};
 use super::values::Writer;
 use crate::QueryError;
@@ -35,6 +37,8 @@ use crate::table::{Sheet, stream_rows};
 #[derive(Debug)]
 pub(super) struct MatchExec {
     query: Arc<GraphQuery>,
+    /// Which of the query's columns it gives.
+    columns: Arc<[usize]>,
     inputs: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
@@ -46,13 +50,23 @@ impl MatchExec {
         inputs: Vec<Arc<dyn ExecutionPlan>>,
         schema: SchemaRef,
     ) -> MatchExec {
+        let columns = (0..query.columns.len()).collect();
+        MatchExec::giving(query, columns, inputs, schema)
+    }
+
+    fn giving(
+        query: Arc<GraphQuery>,
+        columns: Arc<[usize]>,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        schema: SchemaRef,
+    ) -> MatchExec {
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
         ));
-        MatchExec { query, inputs, schema, properties }
+        MatchExec { query, columns, inputs, schema, properties }
     }
 }
 
@@ -86,8 +100,22 @@ impl ExecutionPlan for MatchExec {
         self: Arc<Self>,
         inputs: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (query, schema) = (Arc::clone(&self.query), Arc::clone(&self.schema));
-        Ok(Arc::new(MatchExec::new(query, inputs, schema)))
+        let (query, columns) = (Arc::clone(&self.query), Arc::clone(&self.columns));
+        Ok(Arc::new(MatchExec::giving(query, columns, inputs, Arc::clone(&self.schema))))
+    }
+
+    /// What is not asked for is not made: `count(*)` wants no column at all.
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let columns = (projection.expr().iter())
+            .map(|given| Some(self.columns[given.expr.downcast_ref::<Column>()?.index()]))
+            .collect::<Option<Arc<[usize]>>>();
+        Ok(columns.map(|columns| -> Arc<dyn ExecutionPlan> {
+            let (query, inputs) = (Arc::clone(&self.query), self.inputs.clone());
+            Arc::new(MatchExec::giving(query, columns, inputs, projection.schema()))
+        }))
     }
 
     fn execute(
@@ -96,7 +124,7 @@ impl ExecutionPlan for MatchExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let (query, inputs) = (Arc::clone(&self.query), self.inputs.clone());
-        let schema = Arc::clone(&self.schema);
+        let (columns, schema) = (Arc::clone(&self.columns), Arc::clone(&self.schema));
         let rows = async move {
             // What is read stays until the last match has left.
             let reservation = MemoryConsumer::new("GRAPH_TABLE").register(context.memory_pool());
@@ -112,7 +140,7 @@ impl ExecutionPlan for MatchExec {
             }
             let matched = move |sheet: &mut Sheet| {
                 let _reservation = reservation;
-                run(&query, &tables, sheet)
+                run(&query, &columns, &tables, sheet)
             };
             Ok::<_, datafusion::error::DataFusionError>(stream_rows(schema, matched))
         };
@@ -134,7 +162,12 @@ pub(super) struct Rows<'a> {
     by_key: HashMap<(usize, String), Vertex>,
 }
 
-fn run(query: &GraphQuery, tables: &[RecordBatch], sheet: &mut Sheet) -> Result<()> {
+fn run(
+    query: &GraphQuery,
+    columns: &[usize],
+    tables: &[RecordBatch],
+    sheet: &mut Sheet,
+) -> Result<()> {
     let index = query.view.graph_index();
     let mut rows = Rows::default();
     let mut table_of_row = Vec::new();
@@ -185,11 +218,12 @@ fn run(query: &GraphQuery, tables: &[RecordBatch], sheet: &mut Sheet) -> Result<
             }
         })
         .collect();
-    let pattern = pattern(query, tables, &rows, &vertex_of)?;
+    let columns: Vec<&OutputColumn> = columns.iter().map(|place| &query.columns[*place]).collect();
+    let pattern = pattern(query, &columns, tables, &rows, &vertex_of)?;
     let graph = Graph::new(Arc::clone(&index), vertex_tables, edge_tables, table_of_row);
 
     let gone = sheet.reader();
-    let mut writer = Writer::new(query, &graph, &rows);
+    let mut writer = Writer::new(query, columns, &graph, &rows);
     let mut outcome = Ok(());
     find(&graph, &pattern, &|| !gone.is_closed(), &mut |found| {
         outcome = writer.write(found, sheet);
@@ -201,6 +235,7 @@ fn run(query: &GraphQuery, tables: &[RecordBatch], sheet: &mut Sheet) -> Result<
 
 fn pattern(
     query: &GraphQuery,
+    columns: &[&OutputColumn],
     tables: &[RecordBatch],
     rows: &Rows<'_>,
     vertex_of: &dyn Fn(Option<usize>, &str) -> Option<Vertex>,
@@ -210,11 +245,18 @@ fn pattern(
         .map(|plan| {
             let mut tables = vec![false; query.graph.vertices.len()];
             plan.tables.iter().for_each(|table| tables[*table] = true);
-            VertexVariable { tables, admitted: None }
+            let named = |ids: &[String]| {
+                let tables = plan.tables.iter();
+                let found =
+                    tables.flat_map(|t| ids.iter().filter_map(|id| vertex_of(Some(*t), id)));
+                VertexSet::new(found.collect())
+            };
+            let admitted = plan.ids.among.as_deref().map(named);
+            VertexVariable { tables, admitted, refused: named(&plan.ids.except) }
         })
         .collect();
-    let mut edges: Vec<EdgeVariable> = (query.edges.iter())
-        .map(|plan| EdgeVariable {
+    let mut edges: Vec<EdgeVariable> = (query.edges.iter().enumerate())
+        .map(|(edge, plan)| EdgeVariable {
             from: plan.from,
             to: plan.to,
             tables: (plan.tables.iter())
@@ -222,14 +264,24 @@ fn pattern(
                 .collect(),
             direction: plan.direction,
             reach: plan.reach,
+            told: (columns.iter().map(|column| column.value.tells(edge)))
+                .max()
+                .unwrap_or(Told::Nothing),
         })
         .collect();
     let mut admitted: HashMap<usize, Vec<Vertex>> = HashMap::new();
     for (input, batch) in query.inputs.iter().zip(tables) {
         match input {
             Input::AdmittedVertices { vertex, table } => {
-                let found = keys(batch, 0).flatten().filter_map(|key| vertex_of(Some(*table), key));
-                admitted.entry(*vertex).or_default().extend(found);
+                let admitted = admitted.entry(*vertex).or_default();
+                match query.graph.vertices[*table].held {
+                    Held::Kind(kind) => admitted.extend(
+                        index.find_all(kind, keys(batch, 0).flatten()).map(|node| Vertex(node.0)),
+                    ),
+                    Held::Rows(_) => admitted.extend(
+                        keys(batch, 0).flatten().filter_map(|key| vertex_of(Some(*table), key)),
+                    ),
+                }
             }
             Input::AdmittedEdges { edge, table } => {
                 let owners = admitted_owners(query, *table, batch, rows, &index)?;
@@ -242,7 +294,7 @@ fn pattern(
         }
     }
     for (vertex, found) in admitted {
-        vertices[vertex].admitted = Some(Admitted::new(found));
+        vertices[vertex].admitted = Some(VertexSet::new(found));
     }
     Ok(Pattern { vertices, edges })
 }

@@ -15,6 +15,7 @@ mod conditions;
 mod definition;
 mod exec;
 mod fold;
+mod ids;
 mod inputs;
 mod node;
 mod plan;

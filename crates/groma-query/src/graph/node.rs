@@ -26,6 +26,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::exec::MatchExec;
+use super::ids::Ids;
 use super::plan::GraphQuery;
 use super::query::MATCH_FUNCTION;
 use crate::QueryError;
@@ -171,6 +172,15 @@ impl fmt::Display for GraphQuery {
         write!(f, "GraphMatch: graph={}, vertices={vertices}, edges={edges}", self.graph.name)?;
         for (place, input) in self.inputs.iter().enumerate() {
             write!(f, "{} {input:?}", if place == 0 { ", inputs:" } else { ";" })?;
+        }
+        for vertex in &self.vertices {
+            let Ids { among, except } = &vertex.ids;
+            if let Some(among) = among {
+                write!(f, ", {}.id in {among:?}", vertex.name)?;
+            }
+            if !except.is_empty() {
+                write!(f, ", {}.id not in {except:?}", vertex.name)?;
+            }
         }
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use groma_graph::{Direction, Reach};
+use groma_graph::{Direction, Reach, Told};
 
 use super::conditions::Condition;
+use super::ids::Ids;
 use super::property_graph::PropertyGraph;
 use crate::View;
 use crate::table::Type;
@@ -26,6 +27,8 @@ pub(crate) struct VertexPlan {
     /// Places of its tables in the graph.
     pub(crate) tables: Vec<usize>,
     pub(super) conditions: Vec<Condition>,
+    /// What its conditions say, if they speak of ids alone; they are not among the conditions then.
+    pub(crate) ids: Ids,
 }
 
 #[derive(Debug)]
@@ -79,6 +82,24 @@ pub(crate) enum Value {
         edges: Vec<usize>,
     },
     PathEdges(Vec<usize>),
+}
+
+impl Value {
+    /// What has to be told of an edge for it.
+    pub(super) fn tells(&self, edge: usize) -> Told {
+        match self {
+            Value::Edge(of, _) | Value::Group(of, _) if *of == edge => Told::Way,
+            Value::PathVertices { edges, .. } | Value::PathEdges(edges)
+                if edges.contains(&edge) =>
+            {
+                Told::Way
+            }
+            Value::PathLength(edges) | Value::PathCost(edges) if edges.contains(&edge) => {
+                Told::Length
+            }
+            _ => Told::Nothing,
+        }
+    }
 }
 
 /// What of an element.

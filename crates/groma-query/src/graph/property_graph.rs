@@ -116,7 +116,12 @@ impl PropertyGraph {
 
     /// A built-in graph by name.
     pub(crate) fn find_built_in(name: &str, schema: &Schema) -> Option<PropertyGraph> {
-        PropertyGraph::built_in(schema).into_iter().find(|graph| graph.name == name)
+        let labels = Labels::new(schema);
+        match name {
+            MODEL => Some(PropertyGraph::model(schema, &labels)),
+            CABLING => Some(PropertyGraph::cabling(schema, &labels)),
+            _ => None,
+        }
     }
 
     /// Every kind is a vertex table, every reference an edge table, and so are cables.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use groma_graph::{Mode, Reach};
 
 use super::conditions::{Condition, conjuncts};
+use super::ids::Ids;
 use super::plan::{EdgePlan, GraphQuery, OutputColumn, Part, Value, VertexPlan};
 use super::property_graph::{Element, PropertyGraph, quoted};
 use super::syntax::{self, ColumnItem, GraphTable, PathPattern, Quantifier, Selector};
@@ -76,6 +77,7 @@ pub(crate) fn expand(
     let behind = std::mem::take(&mut builder.behind);
     let conditions =
         behind.iter().map(|condition| builder.rewrite(condition)).collect::<Result<Vec<_>, _>>()?;
+    builder.read_ids();
     let (inputs, queries) = builder.inputs()?;
     let mut arguments = vec![format!("'{number}'")];
     arguments.extend(queries.iter().map(|query| format!("({query})")));
@@ -174,7 +176,7 @@ impl Builder {
         if element.variable.is_some() {
             self.declare(name.clone(), Variable::Vertex(vertex), element.at)?;
         }
-        self.vertices.push(VertexPlan { name, tables, conditions });
+        self.vertices.push(VertexPlan { name, tables, conditions, ids: Ids::default() });
         Ok(vertex)
     }
 

@@ -11,7 +11,7 @@ use groma_model::Timestamp;
 use groma_store::Entity;
 
 use super::exec::Rows;
-use super::plan::{GraphQuery, Part, Value};
+use super::plan::{GraphQuery, OutputColumn, Part, Value};
 use super::property_graph::{Element, Held};
 use crate::kind_table::value_cell;
 use crate::table::{Cell, Sheet, Type};
@@ -21,6 +21,7 @@ const ENTITIES_CACHED_MAX: usize = 1 << 16;
 
 pub(super) struct Writer<'a> {
     query: &'a GraphQuery,
+    columns: Vec<&'a OutputColumn>,
     graph: &'a Graph,
     rows: &'a Rows<'a>,
     /// Entities asked before, since a match differs from the one before in few places.
@@ -40,14 +41,20 @@ enum Holder<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(query: &'a GraphQuery, graph: &'a Graph, rows: &'a Rows<'a>) -> Writer<'a> {
-        Writer { query, graph, rows, entities: Default::default() }
+    pub(super) fn new(
+        query: &'a GraphQuery,
+        columns: Vec<&'a OutputColumn>,
+        graph: &'a Graph,
+        rows: &'a Rows<'a>,
+    ) -> Writer<'a> {
+        Writer { query, columns, graph, rows, entities: Default::default() }
     }
 
     pub(super) fn write(&mut self, found: &Match<'_>, sheet: &mut Sheet) -> Result<()> {
-        let query = self.query;
-        let cells: Vec<Cell<'a>> =
-            query.columns.iter().map(|column| self.cell(&column.value, column.of, found)).collect();
+        let cells = (0..self.columns.len()).map(|place| {
+            let column = self.columns[place];
+            self.cell(&column.value, column.of, found)
+        });
         sheet.push_row(cells)
     }
 
@@ -66,8 +73,8 @@ impl<'a> Writer<'a> {
             },
             Value::Group(edge, part) => self.list(&found.paths[*edge], part, of),
             Value::PathLength(edges) => {
-                let length: usize = edges.iter().map(|edge| found.paths[*edge].edges.len()).sum();
-                Cell::Integer(length as i64)
+                let length: u32 = edges.iter().map(|edge| found.paths[*edge].length).sum();
+                Cell::Integer(length.into())
             }
             Value::PathCost(edges) => {
                 Cell::Float(edges.iter().map(|edge| found.paths[*edge].cost).sum())
@@ -156,10 +163,10 @@ impl<'a> Writer<'a> {
                 let Some(column) = found.element.property(name).and_then(|p| p.column) else {
                     return Cell::Null;
                 };
-                let Some(entity) = self.entity(*node) else { return Cell::Null };
                 let Some(attribute) = column.checked_sub(1) else {
-                    return Cell::Text(entity.key());
+                    return Cell::Text(&self.graph.index().id(*node).key);
                 };
+                let Some(entity) = self.entity(*node) else { return Cell::Null };
                 let snapshot = self.query.view.snapshot();
                 let schema = snapshot.schema();
                 let kind = schema.kind(entity.id().kind);
