@@ -15,6 +15,7 @@ mod estimators;
 mod figures;
 mod measured;
 mod models;
+pub mod report;
 mod samples;
 mod simulator;
 mod tier;

@@ -35,6 +35,7 @@ mod kind_csv;
 mod machine;
 mod mapping;
 pub mod netbox;
+mod probe;
 mod snmp;
 mod suzieq;
 
@@ -48,6 +49,7 @@ pub static TOPOLOGY: &[&Importer] = &[
     &cabling_csv::IMPORTER,
     &suzieq::IMPORTER,
     &machine::IMPORTER,
+    &probe::IMPORTER,
     &mapping::IMPORTER,
     &netbox::IMPORTER,
     &snmp::IMPORTER,

@@ -36,12 +36,13 @@ pub struct Schema {
     pub(crate) by_name: HashMap<Arc<str>, KindId>,
 }
 
-const BUILTIN: [(&str, &str); 6] = [
+const BUILTIN: [(&str, &str); 7] = [
     ("facility.toml", include_str!("../../../schema/facility.toml")),
     ("physical.toml", include_str!("../../../schema/physical.toml")),
     ("network.toml", include_str!("../../../schema/network.toml")),
     ("compute.toml", include_str!("../../../schema/compute.toml")),
     ("service.toml", include_str!("../../../schema/service.toml")),
+    ("capacity.toml", include_str!("../../../schema/capacity.toml")),
     ("graph.toml", include_str!("../../../schema/graph.toml")),
 ];
 

@@ -132,11 +132,13 @@ impl<T> Kept<(Snapshot, Timestamp), T> {
 const NETWORKS_KEPT_MAX: usize = 2 * (EPOCHS_MAX + 1);
 
 /// Kinds that a network does not look at.
-const KINDS_ABOVE_NETWORK: [&str; 5] = [
+const KINDS_ABOVE_NETWORK: [&str; 7] = [
     "service.application",
     "service.farm",
     "service.service",
     "service.replica_set",
+    "capacity.scalability",
+    "capacity.contention",
     "graph.property_graph",
 ];
 

@@ -49,6 +49,8 @@ impl QueryError {
     pub const NOT_ALLOWED: &'static str = "42501";
     /// No such role or user.
     pub const NO_ROLE: &'static str = "42704";
+    /// Nothing of that name is known.
+    pub const NO_OBJECT: &'static str = "42704";
     /// A user of this name exists.
     pub const DUPLICATE_ROLE: &'static str = "42710";
     /// The user may not come in.

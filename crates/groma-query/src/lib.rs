@@ -11,6 +11,7 @@
 //! **Invariant:** nothing here but `dml` and the session's CREATE and DROP commits to the world.
 
 mod audit;
+mod capacity;
 mod catalog;
 mod changes;
 mod clock;

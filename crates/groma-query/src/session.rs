@@ -557,7 +557,8 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    pub(crate) async fn plan(&self, ast: Ast) -> Result<LogicalPlan, QueryError> {
+    pub(crate) async fn plan(&self, mut ast: Ast) -> Result<LogicalPlan, QueryError> {
+        functions::named::place_arguments(&mut ast)?;
         let ast = graph::expand_calls(ast, self, &self.matches).await?;
         let planned = self.state.statement_to_plan(PlannedStatement::Statement(Box::new(ast)));
         // A database that cannot be seen is the reason, not that its tables are missing.

@@ -1,4 +1,4 @@
-//! Small forms: Batfish, Graphviz, Ansible, hosts.
+//! Small forms: Batfish, Graphviz, Ansible, hosts, a probe's reports.
 
 use crate::heard::{World, folder, hear};
 
@@ -107,4 +107,29 @@ fn a_pattern_cannot_eat_the_memory() {
     );
     assert!(world.has_problem(&["inventory.ini:5", "stands for more than"]));
     assert!(world.has_problem(&["inventory.ini:6", "no partner"]));
+}
+
+#[test]
+fn windows_of_a_probe_are_facts_of_programs_and_locks() {
+    let window = |at: u32, pid: u32, p: f64| {
+        format!(
+            r#"{{"at":{at},"expected_error":0.01,"host":"web1","machine":{{"cpus":4}},"processes":[{{
+            "pid":{pid},"comm":"shop","unit":"shop.service","started":{started},"window":{{"tier":"bpf-owner",
+            "window_seconds":5,"cpus":2,"cpus_used":1.5,"throughput":300,"parallel":{{"value":{p},"low":0.5,"high":0.9}},
+            "method":"owner","locks":[{{"name":"0x{pid}","kind":"rust-mutex","share":{{"value":0.3,"low":0.2,"high":0.4}},
+            "method":"holds"}}],"waits":[{{"kind":"disk","threads":0.5}}]}}}}]}}"#,
+            started = at - 20
+        )
+        .replace('\n', " ")
+    };
+    let text =
+        format!("{}\nnonsense\n{}\n", window(1_700_000_000, 7, 0.7), window(1_700_000_060, 8, 0.8));
+    let world = read("windows.jsonl", &text);
+    assert_eq!(world.count("capacity.scalability"), 1);
+    let said = |attribute| world.get("capacity.scalability", "web1/shop", attribute);
+    assert_eq!((said("p"), said("process")), ("0.8", "web1/shop[8]"));
+    assert_eq!((said("cpus_limit"), said("disk_waiters")), ("2", "0.5"));
+    assert_eq!(world.get("capacity.contention", "web1/shop/0x8", "lock"), "rust-mutex");
+    assert_eq!(world.get("compute.host", "web1", "cpus"), "4");
+    assert!(world.has_problem(&["windows.jsonl:2", "not understood"]));
 }

@@ -15,7 +15,8 @@ use crate::{Engine, QueryError, Role, View, Who};
 /// A table function.
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    /// How it is called, for the manual and for errors: `path(from, to [, at])`.
+    /// How it is called, for the manual and for errors: `path(from, to [, at])`. Its words are the
+    /// names of the arguments.
     pub(crate) usage: &'static str,
     pub(crate) doc: &'static str,
     pub(crate) arguments_min: usize,
@@ -23,6 +24,15 @@ pub(crate) struct Function {
     pub(crate) columns: &'static [Column],
     /// Gives all rows. Runs on a thread of its own.
     pub(crate) rows: fn(&Call, &mut Sheet) -> Result<()>,
+}
+
+impl Function {
+    /// The names of its arguments, in their places.
+    pub(super) fn parameters(&self) -> Vec<&'static str> {
+        let inside = self.usage.split_once('(').map_or("", |(_, inside)| inside);
+        let word = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        inside.split(word).filter(|name| !name.is_empty()).collect()
+    }
 }
 
 /// A call of a function: what it was given, and where.

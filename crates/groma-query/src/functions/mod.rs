@@ -1,7 +1,13 @@
-//! All table functions, in the order of the manual. Each answers constants; see `arguments`.
+//! All table functions, in the order of the manual. Each answers constants, given by place or by
+//! name; see `arguments`.
 
 mod abandoned;
 mod arguments;
+mod capacity_chain;
+mod capacity_history;
+mod capacity_needed;
+mod capacity_predict;
+mod capacity_record;
 mod changes;
 mod components;
 mod create_token;
@@ -19,6 +25,7 @@ mod import;
 mod merge;
 mod merge_preview;
 mod model_diff;
+pub(crate) mod named;
 mod neighbors;
 mod path;
 pub(crate) mod per_row;
@@ -57,8 +64,13 @@ pub(crate) static ALL: &[&Function] = &[
     &entity_alias::FUNCTION,
     &entity_merge::FUNCTION,
     &entity_split::FUNCTION,
+    &capacity_predict::FUNCTION,
+    &capacity_needed::FUNCTION,
+    &capacity_chain::FUNCTION,
+    &capacity_history::FUNCTION,
     &import::FUNCTION,
     &source_poll::FUNCTION,
+    &capacity_record::FUNCTION,
     &schema_check::FUNCTION,
     &schema_diff::FUNCTION,
     &schema_apply::FUNCTION,

@@ -3,6 +3,8 @@
 mod aliases;
 mod attributes;
 mod audit;
+mod capacity_predictions;
+mod capacity_warnings;
 mod changes;
 mod columns;
 mod commits;
@@ -76,4 +78,6 @@ pub(crate) static ALL: &[&Table] = &[
     &traffic_heatmap::TABLE,
     &traffic_link_load::TABLE,
     &traffic_balance::TABLE,
+    &capacity_predictions::TABLE,
+    &capacity_warnings::TABLE,
 ];

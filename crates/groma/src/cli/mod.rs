@@ -1,5 +1,6 @@
 //! The verbs, one file each. Each is one SQL statement, which `--explain-sql` prints instead.
 
+mod capacity;
 mod changes;
 mod databases;
 mod demo;
@@ -75,6 +76,7 @@ enum Verb {
     Databases(databases::Args),
     Changes(changes::Args),
     History(history::Args),
+    Capacity(capacity::Args),
     Problems(problems::Args),
     Netbox(netbox::Args),
     Schema(schema::Args),
@@ -153,6 +155,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Databases(args) => databases::run(&args, &groma),
         Verb::Changes(args) => changes::run(&args, &groma),
         Verb::History(args) => history::run(&args, &groma),
+        Verb::Capacity(args) => capacity::run(&args, &groma),
         Verb::Problems(args) => problems::run(&args, &groma),
         Verb::Netbox(args) => netbox::run(&args, &groma),
         Verb::Schema(args) => schema::run(&args, &groma),

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use groma_model::{format_bytes, format_count};
 use plotters::coord::Shift;
-use plotters::element::{PathElement, Rectangle};
+use plotters::element::{PathElement, Polygon, Rectangle};
 use plotters::prelude::{DrawingArea, DrawingBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{
@@ -23,10 +23,11 @@ pub(crate) enum Unit {
     /// Bytes, in decimal units.
     Bytes,
     /// A number of things.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the verbs draw bytes and seconds so far"))]
     Count,
     /// Seconds.
     Seconds,
+    /// Parts of one.
+    Share,
 }
 
 impl Unit {
@@ -38,6 +39,7 @@ impl Unit {
             Unit::Seconds if amount < 0.999_5e-3 => short(amount * 1e6, "µs"),
             Unit::Seconds if amount < 0.999_5 => short(amount * 1e3, "ms"),
             Unit::Seconds => short(amount, "s"),
+            Unit::Share => short(amount * 100.0, "%"),
         }
     }
 
@@ -107,6 +109,13 @@ where
     ) -> anyhow::Result<()> {
         let rectangle = Rectangle::new([self.pixel(from), self.pixel(to)], color.filled());
         self.root.draw(&rectangle).context("drawing a rectangle")
+    }
+
+    /// A filled polygon.
+    pub(super) fn area(&self, corners: &[(f64, f64)], color: RGBColor) -> anyhow::Result<()> {
+        let corners: Vec<_> = corners.iter().map(|corner| self.pixel(*corner)).collect();
+        let polygon = Polygon::new(corners, color.filled());
+        self.root.draw(&polygon).context("drawing an area")
     }
 
     /// A line through the points.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   Cdf ───────┐
-//!   Bars ──────┼── draw(canvas) ──> SVG (text, any size)  or  PNG (two pixels per point)
+//!   Bars ──────┤
+//!   Curves ────┼── draw(canvas) ──> SVG (text, any size)  or  PNG (two pixels per point)
 //!   HeatMaps ──┘
 //! ```
 //!
@@ -13,6 +14,7 @@
 mod bars;
 mod canvas;
 mod cdf;
+mod curves;
 mod heatmap;
 mod palette;
 
@@ -25,6 +27,7 @@ use plotters::prelude::{BitMapBackend, IntoDrawingArea as _, SVGBackend};
 pub(crate) use bars::{Bar, BarScale, Bars};
 pub(crate) use canvas::Unit;
 pub(crate) use cdf::{Cdf, Series};
+pub(crate) use curves::{Curve, Curves, Point, Span};
 pub(crate) use heatmap::{Axis, Cell, HeatMaps, Matrix};
 
 use canvas::Canvas;
@@ -43,6 +46,8 @@ pub(crate) enum Figure {
     Cdf(Cdf),
     /// Stacked bars.
     Bars(Bars),
+    /// Curves with bounds.
+    Curves(Curves),
     /// One matrix, or two side by side on one colour scale.
     HeatMaps(HeatMaps),
 }
@@ -99,6 +104,7 @@ impl Figure {
         match self {
             Figure::Cdf(cdf) => cdf.size(),
             Figure::Bars(bars) => bars.size(),
+            Figure::Curves(curves) => curves.size(),
             Figure::HeatMaps(maps) => maps.size(),
         }
     }
@@ -111,6 +117,7 @@ impl Figure {
         match self {
             Figure::Cdf(cdf) => cdf.draw(canvas),
             Figure::Bars(bars) => bars.draw(canvas),
+            Figure::Curves(curves) => curves.draw(canvas),
             Figure::HeatMaps(maps) => maps.draw(canvas),
         }
     }

@@ -42,6 +42,12 @@ pub(super) fn category(index: usize) -> RGBColor {
     CATEGORIES[index % CATEGORIES.len()]
 }
 
+/// The same colour, light enough to lie behind lines.
+pub(super) fn tint(color: RGBColor) -> RGBColor {
+    let light = |part: u8| 255 - (255 - part) / 4;
+    RGBColor(light(color.0), light(color.1), light(color.2))
+}
+
 /// Colour of a place on the heat scale, 0 (least) to 1 (most).
 pub(super) fn heat(place: f64) -> RGBColor {
     let last = HEAT.len() - 1;

@@ -31,6 +31,23 @@ fn figures() -> Vec<Figure> {
             parts: vec!["VLAN".into(), "LB & VLAN".into()],
             bars: vec![Bar { name: "ESB→APP".into(), amounts: vec![1e9, 3e9] }],
         }),
+        Figure::Curves(Curves {
+            title: "How parallel it is".into(),
+            x_label: "time".into(),
+            x_unit: Unit::Seconds,
+            y_label: "share".into(),
+            y_unit: Unit::Share,
+            y_max: Some(1.0),
+            curves: vec![Curve {
+                name: "p".into(),
+                dashed: false,
+                points: vec![
+                    Point { x: 0.0, y: 0.5, bounds: (0.4, 0.6) },
+                    Point { x: 600.0, y: 0.7, bounds: (0.7, 0.7) },
+                ],
+            }],
+            spans: Some(("contended".into(), vec![Span { x: (0.0, 60.0), y: 0.3 }])),
+        }),
         Figure::HeatMaps(HeatMaps {
             title: "ESB to ESB".into(),
             label: "bytes".into(),
@@ -54,7 +71,9 @@ fn every_figure_is_a_complete_svg_with_its_texts() {
     let svg: Vec<String> = figures().iter().map(|figure| figure.to_svg().unwrap()).collect();
     assert!(svg[0].contains("90.0 % ≤ 2 s") && svg[0].contains("100 ms"));
     assert!(svg[1].contains("75.0 %") && svg[1].contains("4.00 GB") && svg[1].contains("LB &amp;"));
-    assert!(svg[2].contains("before: 5.00 GB") && svg[2].contains("after: 2.00 MB"));
+    assert!(svg[2].contains("600 s") && svg[2].contains("60 %") && svg[2].contains("contended"));
+    assert!(svg[2].contains("<polygon"), "bounds are an area");
+    assert!(svg[3].contains("before: 5.00 GB") && svg[3].contains("after: 2.00 MB"));
 }
 
 #[test]

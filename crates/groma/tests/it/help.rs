@@ -23,6 +23,7 @@ fn every_verb_says_what_it_does_and_its_sql() {
         "databases",
         "problems",
         "netbox",
+        "capacity",
         "schema",
         "figures",
         "generate",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod called;
+mod capacity;
 mod errors;
 mod help;
 mod killed;

@@ -1,0 +1,54 @@
+//! Reports of a probe, from the file to the question, in this process as through a server.
+
+use crate::called::Groma;
+
+fn window(minute: u32, cpus: u32, p: f64) -> String {
+    format!(
+        r#"{{"host":"web1","machine":{{"cpus":{cpus}}},"at":"2026-11-20T10:{minute:02}:05Z","processes":[{{"pid":812,"comm":"shop","release":"1.{minute}","window":{{"tier":"bpf-owner","window_seconds":60,"cpus":{cpus},"cpus_used":1.6,"throughput":400,"clients":10,"parallel":{{"value":{p},"low":{p},"high":{p}}},"method":"owner","locks":[{{"name":"0x7f10","kind":"pthread-mutex","share":{{"value":{s:.2},"low":{s:.2},"high":{s:.2}}},"method":"owner","contended":0.3}}]}}}}]}}"#,
+        s = 1.0 - p,
+    )
+}
+
+#[test]
+fn reports_are_recorded_asked_and_drawn() {
+    let groma = Groma::new();
+    let lines = format!("{}\n{}\n", window(1, 4, 0.6), window(2, 4, 0.7));
+    let file = groma.file("windows.jsonl", &lines);
+    groma.ask(&["capacity", "record", &file]);
+    let history = groma.ask(&["capacity", "history", "shop", "--json"]);
+    let windows: Vec<&str> = history.lines().collect();
+    assert_eq!(windows.len(), 2, "{history}");
+    assert!(windows[1].contains(r#""release":"1.2""#) && windows[1].contains(r#""p":0.7,"#));
+    let scenarios = groma.ask(&["capacity", "predict", "shop", "--cpus", "4,8", "--json"]);
+    assert!(
+        scenarios.lines().nth(1).is_some_and(|row| row.contains(r#""cpus":8.0"#)),
+        "{scenarios}"
+    );
+    for (verb, name) in [("predict", "cpus.svg"), ("history", "p.svg")] {
+        let figure = groma.file(name, "");
+        let mut words = vec!["capacity", verb, "shop", "--figure", &figure];
+        words.extend(["--cpus", "1..8"].iter().filter(|_| verb == "predict"));
+        groma.ask(&words);
+        assert!(std::fs::read_to_string(&figure).unwrap().contains("<polyline"), "{verb}");
+    }
+    // It is full at 83 % of its CPUs, and no number of clients gives a thousand requests per second.
+    let warned = groma.call(&["capacity", "warnings"]);
+    assert_eq!((warned.code, warned.out.contains("at capacity at 83 % CPU")), (Some(1), true));
+    let hopeless = groma.call(&["capacity", "needed", "shop", "--throughput", "1000"]);
+    assert_eq!(hopeless.code, Some(1), "{}", hopeless.out);
+    assert_eq!(groma.call(&["capacity", "needed", "shop", "--throughput", "500"]).code, Some(0));
+    let unknown = groma.call(&["capacity", "predict", "shap"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.complaint.contains("\"shap\" was not measured"), "{}", unknown.complaint);
+}
+
+#[test]
+fn a_file_of_reports_is_imported() {
+    let groma = Groma::new();
+    let lines = format!("{}\nnonsense\n{}\n", window(1, 4, 0.6), window(2, 4, 0.7));
+    let file = groma.file("windows.jsonl", &lines);
+    assert_eq!(groma.call(&["import", &file, "--source", "probe@web1"]).code, Some(1));
+    let history = groma.ask(&["capacity", "history", "shop", "--json"]);
+    assert_eq!(history.lines().count(), 2, "{history}");
+    assert!(groma.call(&["problems"]).out.contains("nonsense"));
+}
