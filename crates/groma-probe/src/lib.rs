@@ -32,6 +32,7 @@ mod sockets;
 mod suspects;
 mod sys;
 mod target;
+mod who;
 
 pub use classify::{Behaviour, Signature, Verdict, classify};
 pub use cost::{Cost, Kept};

@@ -18,6 +18,7 @@ use crate::sampling::Sampler;
 use crate::suspects;
 use crate::sys::{self, capability};
 use crate::target::{Target, Watched};
+use crate::who;
 
 /// How often new locks are looked for.
 const POLL: Duration = Duration::from_millis(100);
@@ -62,6 +63,8 @@ struct Facts {
     comm: String,
     command: String,
     namespace: Option<String>,
+    unit: Option<String>,
+    started: Option<f64>,
     suspicions: Vec<String>,
 }
 
@@ -131,6 +134,7 @@ impl Probe {
         processes.sort_by(|a, b| b.samples.cpu_time.total_cmp(&a.samples.cpu_time));
         processes.truncate(PROCESSES_REPORTED_MAX);
         Report {
+            host: who::host(),
             at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             window,
             tier: self.tier(),
@@ -203,6 +207,8 @@ impl Probe {
             comm: facts.comm,
             command: facts.command,
             namespace: facts.namespace,
+            unit: facts.unit,
+            started: facts.started,
             processes: members.len(),
             measured: estimate(&samples).ok(),
             samples,
@@ -252,6 +258,8 @@ impl Facts {
             comm: process::comm(pid).unwrap_or_default(),
             command: process::command(pid),
             namespace: process::foreign_namespace(pid),
+            unit: who::unit(pid),
+            started: who::started(pid),
             suspicions: suspects::warnings(pid),
         }
     }

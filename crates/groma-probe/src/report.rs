@@ -18,6 +18,8 @@ pub struct Refused {
 /// One window of everything watched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
+    /// What the machine calls itself.
+    pub host: String,
     /// The end of the window, seconds since 1970.
     pub at: f64,
     /// Its length, seconds.
@@ -47,6 +49,10 @@ pub struct ProcessReport {
     pub command: String,
     /// Its pid namespace, if that is not ours: `pid:[4026532261]`.
     pub namespace: Option<String>,
+    /// The service of systemd that it belongs to: `nginx.service`.
+    pub unit: Option<String>,
+    /// When it was started, seconds since 1970.
+    pub started: Option<f64>,
     /// Processes counted together.
     pub processes: usize,
     /// What was counted in this window.
@@ -69,6 +75,7 @@ impl Report {
     /// One JSON object. Absent numbers are null.
     pub fn to_json(&self) -> Value {
         json!({
+            "host": self.host,
             "at": self.at,
             "window_seconds": self.window,
             "tier": self.tier.name(),
@@ -101,6 +108,8 @@ impl ProcessReport {
             "comm": self.comm,
             "command": self.command,
             "pid_namespace": self.namespace,
+            "unit": self.unit,
+            "started": self.started,
             "processes": self.processes,
             "window": self.measured.as_ref().map(measured),
             "cumulative": self.cumulative.as_ref().map(measured),
