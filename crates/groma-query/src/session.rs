@@ -86,6 +86,11 @@ impl Request {
     pub fn role(&self) -> Role {
         self.0.statement.needs()
     }
+
+    /// What PostgreSQL calls the answer, if it is rows: `SELECT` or `FETCH`.
+    pub fn rows_tag(&self) -> &'static str {
+        self.0.statement.rows_tag()
+    }
 }
 
 /// A statement read once, to be run with parameters.
@@ -99,6 +104,11 @@ impl Prepared {
     /// Types of `$1`, `$2`, ...; `None`: not known from the statement.
     pub fn parameter_types(&self) -> &[Option<DataType>] {
         &self.parameter_types
+    }
+
+    /// What PostgreSQL calls the answer, if it is rows: `SELECT` or `FETCH`.
+    pub fn rows_tag(&self) -> &'static str {
+        self.statement.statement.rows_tag()
     }
 
     /// Columns of its rows; `None`: a command without rows.
@@ -438,7 +448,7 @@ impl Session {
             | Ast::ExplainTable { .. }
             | Ast::ShowTables { .. }
             | Ast::ShowColumns { .. } => {
-                let (schema, stream) = self.rows(ast, who, parameters).await?;
+                let (schema, stream) = Box::pin(self.rows(ast, who, parameters)).await?;
                 Ok(Outcome::Rows { schema, stream })
             }
             other => Err(not_offered(other)),
@@ -471,7 +481,7 @@ impl Session {
         match verb {
             CursorVerb::Declare { name, hold, query } => {
                 self.cursors().check(&name, hold)?;
-                let (schema, stream) = self.rows(*query, who, parameters).await?;
+                let (schema, stream) = Box::pin(self.rows(*query, who, parameters)).await?;
                 self.cursors().declare(name, hold, schema, stream);
                 Ok(command("DECLARE CURSOR"))
             }

@@ -54,6 +54,14 @@ pub(crate) enum Statement {
 }
 
 impl Statement {
+    /// What PostgreSQL calls the answer, if it is rows.
+    pub(crate) fn rows_tag(&self) -> &'static str {
+        match self {
+            Statement::Cursor(_) => "FETCH",
+            _ => "SELECT",
+        }
+    }
+
     /// The role that it takes; whatever is not known to be harmless takes the largest.
     pub(crate) fn needs(&self) -> Role {
         match self {

@@ -197,7 +197,8 @@ where
     let limits = connection.begin();
     let answer = answer(client, &connection, &limits, portal).await?;
     tell(client, &connection).await?;
-    if let Answer::Rows(rows) = answer {
+    if let Answer::Rows(mut rows) = answer {
+        rows.set_command_tag(portal.statement.statement.prepared.rows_tag());
         *state = PortalExecutionState::Suspended(rows);
         return send_rows(client, &mut state, rows_max).await;
     }

@@ -78,12 +78,14 @@ impl Door {
         let last = requests.len() - 1;
         for (index, request) in requests.into_iter().enumerate() {
             connection.metrics.statements.fetch_add(1, Relaxed);
+            let tag = request.rows_tag();
             let session = Arc::clone(&connection.session);
             let outcome =
                 connection.work(&limits, async move { session.carry_out(request).await }).await?;
             tell(client, connection).await?;
             match Answer::of(connection, &limits, outcome, &Format::UnifiedText)? {
-                Answer::Rows(rows) => {
+                Answer::Rows(mut rows) => {
+                    rows.set_command_tag(tag);
                     send_query_response(client, rows, true).await?;
                 }
                 Answer::Done(tag) => complete(client, connection, &tag).await?,

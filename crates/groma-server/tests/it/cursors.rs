@@ -115,10 +115,14 @@ with psycopg.connect(dsn) as db:
             for row in cursor:
                 if row[0] == 1000:
                     break
+        plain = db.execute("SELECT 1")
+        assert plain.statusmessage == "SELECT 1", plain.statusmessage
     with db.cursor("held", withhold=True) as cursor:
         cursor.execute("SELECT id FROM service.farm ORDER BY id")
         db.commit()
-        assert cursor.fetchall() == [("bills",), ("orders",)]
+        fetched = db.execute("FETCH FORWARD 0001 FROM held")
+        assert (fetched.statusmessage, fetched.fetchall()) == ("FETCH 1", [("bills",)]), fetched.statusmessage
+        assert cursor.fetchall() == [("orders",)]
 "#,
     );
 }
