@@ -105,6 +105,8 @@ struct thread {
 	u64 hold_address[HOLDS];
 	u64 hold_since[HOLDS];
 	u64 hold_cpu[HOLDS];
+	u64 inside;    // it received a request and did not reply yet
+	u64 inside_ns; // blocked since then on what may be a lock
 };
 
 struct slots {
@@ -128,6 +130,7 @@ struct port {
 	u64 wait_ns;
 	u64 waits;
 	u64 replies; // sends that followed a receive on the same socket
+	u64 hidden_ns; // blocked between the two, by the thread that did both, on what may be a lock
 };
 
 struct socket_state {
@@ -312,7 +315,9 @@ static inline_always u32 bucket_of(u64 ns)
 
 static inline_always u64 cpu_of(struct thread *thread, u64 now)
 {
-	return thread->cpu_ns + (thread->on_since ? now - thread->on_since : 0);
+	// Preempted since `now` was read, it is back on the CPU later than that.
+	u64 on = thread->on_since;
+	return thread->cpu_ns + (on && now > on ? now - on : 0);
 }
 
 static inline_always void begin_hold(struct thread *thread, u64 address, u64 now)
@@ -343,7 +348,8 @@ static inline_always int end_hold(struct thread *thread, struct lock *lock, u64 
 		place = 1;
 	else
 		return 0;
-	u64 cpu = cpu_of(thread, now) - thread->hold_cpu[place];
+	u64 cpu = cpu_of(thread, now), before = thread->hold_cpu[place];
+	cpu = cpu > before ? cpu - before : 0;
 	add(lock->holds, 1);
 	add(lock->hold_cpu_ns, cpu);
 	add(lock->hold_cpu_us2, (cpu / 1000) * (cpu / 1000));
@@ -557,8 +563,15 @@ static inline_always void receive(u64 number)
 	struct descriptor what = {};
 	struct socket_state state = { .received = 1 };
 	describe((void *)current_task(), number, &what);
-	if (what.socket)
-		map_update(&sockets, &what.socket, &state, BPF_ANY);
+	if (!what.socket)
+		return;
+	map_update(&sockets, &what.socket, &state, BPF_ANY);
+	u32 tid = (u32)current_pid_tgid();
+	struct thread *thread = map_lookup(&threads, &tid);
+	if (thread) {
+		thread->inside = 1;
+		thread->inside_ns = 0;
+	}
 }
 
 /// The first send after a receive is a reply.
@@ -576,8 +589,15 @@ static inline_always void send(u64 number)
 		return;
 	state->received = 0;
 	struct port *port = port_of(group, what.port);
-	if (port)
-		add(port->replies, 1);
+	if (!port)
+		return;
+	add(port->replies, 1);
+	u32 tid = (u32)current_pid_tgid();
+	struct thread *thread = map_lookup(&threads, &tid);
+	if (thread && thread->inside) {
+		add(port->hidden_ns, thread->inside_ns);
+		thread->inside = 0;
+	}
 }
 
 static inline_always void chosen(void)
@@ -715,6 +735,8 @@ static inline_always void enter_cpu(struct task_struct *task, u64 now)
 			add(stats->off_ns[class], away);
 			add(stats->off_count[class], 1);
 		}
+		if (thread->inside && (class == FUTEX || class == POLL))
+			thread->inside_ns += away;
 		if (class == NETWORK) {
 			struct port *port = port_of(group, thread->off_port);
 			if (port) {

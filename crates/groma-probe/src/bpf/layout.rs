@@ -133,7 +133,7 @@ impl LockCounts {
 }
 
 /// `struct thread`; only what the reader needs.
-pub(crate) type ThreadWords = [u64; 15];
+pub(crate) type ThreadWords = [u64; 17];
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Thread {
@@ -156,8 +156,8 @@ pub(crate) type SlotWords = [u64; 1 + 2 * SLOTS];
 pub(crate) type SlotTickWords = [u64; 3 * SLOTS];
 /// `struct lock_key`, `struct port_key`: group and address or port.
 pub(crate) type PairWords = [u64; 2];
-/// `struct port`: nanoseconds waited, waits, replies.
-pub(crate) type PortWords = [u64; 3];
+/// `struct port`: nanoseconds waited, waits, replies, nanoseconds blocked before replies on what may be a lock.
+pub(crate) type PortWords = [u64; 4];
 
 /// A span that began at `since` and has not ended, if anyone is in it.
 fn open(waiters: u64, since: u64, now: u64) -> u64 {
