@@ -5,7 +5,7 @@ use super::interval::{widen, wilson};
 use crate::measured::Estimate;
 use crate::samples::{LockSamples, Samples};
 
-/// Largest error in simulation at heavy and medium load; at light load it is half of that.
+/// Largest error in simulation, where φ is known half of that.
 const ERROR: f64 = 0.1;
 
 /// Rule of three: with no event in n trials, the rate is below 3/n at 95 %.

@@ -3,8 +3,6 @@
 //! A folded lock keeps its CPU time, as parallel work; the wait for it is that of an M/M/1 queue at the
 //! throughput of the folded network, found by iteration.
 
-use super::chain::{self, state_count};
-use super::ring::Ring;
 use super::workload::{LockDemand, Workload};
 use crate::error::CapacityError;
 
@@ -14,45 +12,28 @@ const SETTLED: f64 = 3e-4;
 /// Nearer to full than that, the wait of a folded lock is not a number any more.
 const FULL: f64 = 0.98;
 
-/// The workload itself, or one with so many locks and devices folded that `clients` requests have at
-/// most `states` states; and how many were folded.
-///
-/// # Errors
-/// As the chain. A workload with one stage left is given even if it is still too large.
-pub(super) fn folded(
-    workload: &Workload,
-    think: f64,
-    clients: usize,
-    states: usize,
-) -> Result<(Workload, usize), CapacityError> {
-    let fits = |workload: &Workload| {
-        let stages = Ring::of(workload, think).stages.len();
-        state_count(clients, stages).is_some_and(|count| count <= states)
-    };
-    if fits(workload) {
-        return Ok((workload.clone(), 0));
-    }
+/// Locks and devices that were taken out.
+#[derive(Debug, Default)]
+pub(super) struct Away {
+    locks: Vec<LockDemand>,
+    devices: Vec<f64>,
+}
+
+/// Takes the smallest locks and devices out until the rest `fits`, or one is left.
+pub(super) fn fold(workload: &Workload, fits: impl Fn(&Workload) -> bool) -> (Workload, Away) {
     let mut kept = workload.clone();
     let mut away = Away::default();
     while !fits(&kept) && kept.locks.len() + kept.devices.len() > 1 {
         away.take_smallest(&mut kept);
     }
-    let count = away.locks.len() + away.devices.len();
-    if count == 0 || !fits(&kept) {
-        kept.parallel += away.locks.iter().map(|lock| lock.demand).sum::<f64>();
-        kept.delay += away.devices.iter().sum::<f64>();
-        return Ok((kept, count));
-    }
-    Ok((away.settle(&kept, think, clients)?, count))
-}
-
-#[derive(Default)]
-struct Away {
-    locks: Vec<LockDemand>,
-    devices: Vec<f64>,
+    (kept, away)
 }
 
 impl Away {
+    pub(super) fn is_empty(&self) -> bool {
+        self.locks.is_empty() && self.devices.is_empty()
+    }
+
     fn take_smallest(&mut self, from: &mut Workload) {
         let lock = smallest(from.locks.iter().map(|lock| lock.demand));
         let device = smallest(from.devices.iter().copied());
@@ -66,27 +47,30 @@ impl Away {
         }
     }
 
-    fn settle(
+    /// The kept workload with the delays of what is away, and its throughput by `solve`, for `clients`.
+    pub(super) fn settle(
         &self,
         kept: &Workload,
-        think: f64,
         clients: usize,
-    ) -> Result<Workload, CapacityError> {
-        let others = (clients - 1) as f64 / clients as f64;
-        let (mut throughput, mut last) = (0.0_f64, f64::INFINITY);
+        solve: impl Fn(&Workload) -> Result<f64, CapacityError>,
+    ) -> Result<(Workload, f64), CapacityError> {
+        // A request does not wait for itself.
+        let others = clients.saturating_sub(1) as f64 / clients.max(1) as f64;
+        let mut throughput = 0.0_f64;
+        let mut last = f64::INFINITY;
         let mut tried = kept.clone();
         for _ in 0..ROUNDS_MAX {
             tried = self.at(kept, throughput * others);
-            let found = chain::solve(&Ring::of(&tried, think), clients)?.throughput;
+            let found = solve(&tried)?;
             let change = (found - last).abs() / found;
             last = found;
+            if change < SETTLED {
+                break;
+            }
             // Half a step: near full locks the wait answers the throughput too sharply.
             throughput = if throughput == 0.0 { found } else { f64::midpoint(throughput, found) };
-            if change < SETTLED {
-                return Ok(tried);
-            }
         }
-        Ok(tried)
+        Ok((tried, last))
     }
 
     fn at(&self, kept: &Workload, throughput: f64) -> Workload {

@@ -59,7 +59,7 @@ impl Stage {
     }
 
     /// Who wants a CPU here, on average: a lock that is being handed over needs none.
-    fn runners(self, count: usize) -> f64 {
+    pub(super) fn runners(self, count: usize) -> f64 {
         match self {
             Self::Delay(_) | Self::Device(_) => 0.0,
             Self::Lock { demand, hand_off } if count > 1 => demand / (demand + hand_off),

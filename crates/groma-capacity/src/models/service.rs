@@ -2,7 +2,7 @@
 
 use super::chain;
 use super::flow::flows;
-use super::fold::folded;
+use super::fold::fold;
 use super::ring::{Ring, Stage};
 use super::workload::{Load, Solution, Solver, Workload};
 use crate::error::{CapacityError, not_negative, positive};
@@ -74,30 +74,61 @@ impl Workload {
         think: f64,
         states: usize,
     ) -> Result<Solution, CapacityError> {
-        let (kept, folded) = folded(self, think, clients, states)?;
-        let ring = Ring::of(&kept, think);
-        if chain::state_count(clients, ring.stages.len()).is_none_or(|count| count > states) {
-            return self.solve_aggregated(clients, think);
+        let fits = |workload: &Self| {
+            let stages = Ring::of(workload, think).stages.len();
+            chain::state_count(clients, stages).is_some_and(|count| count <= states)
+        };
+        let (kept, away) = fold(self, fits);
+        if !fits(&kept) {
+            return Ok(self.solve_aggregated(&flows(self, clients)?, think));
         }
-        let balance = chain::solve(&ring, clients)?;
-        let solver = if folded == 0 { Solver::Chain } else { Solver::FoldedChain };
+        let whole = |workload: &Self| chain::solve(&Ring::of(workload, think), clients);
+        let (solver, kept) = if away.is_empty() {
+            (Solver::Chain, kept)
+        } else {
+            let solve = |workload: &Self| Ok(whole(workload)?.throughput);
+            (Solver::FoldedChain, away.settle(&kept, clients, solve)?.0)
+        };
+        let balance = whole(&kept)?;
         let response = clients as f64 / balance.throughput - think;
-        let queues = self.queues(&ring, &balance.counts, balance.throughput);
+        let queues = self.queues(&Ring::of(&kept, think), &balance.counts);
         Ok(self.solution(balance.throughput, response, solver, queues))
     }
 
-    /// The number inside as a birth–death chain: clients that think come in, the flow goes out.
-    fn solve_aggregated(&self, clients: usize, think: f64) -> Result<Solution, CapacityError> {
-        let flows = flows(&Self { delay: 0.0, ..self.clone() }, clients)?;
+    /// The number inside as a birth–death chain: clients that think come in, the flow goes out. There are
+    /// as many clients as flows.
+    fn solve_aggregated(&self, flows: &[f64], think: f64) -> Solution {
+        let clients = flows.len();
         let away = think + self.delay;
         let came = |inside: usize| (clients - inside) as f64 / away;
-        let (throughput, _) = if away > 0.0 {
-            birth_death(&flows, came)
+        let throughput = if away > 0.0 {
+            birth_death(flows, came)
         } else {
-            (flows.last().copied().unwrap_or(0.0), clients as f64)
+            flows.last().copied().unwrap_or(0.0)
         };
         let response = clients as f64 / throughput - think;
-        Ok(self.solution(throughput, response, Solver::Aggregated, Vec::new()))
+        self.solution(throughput, response, Solver::Aggregated, Vec::new())
+    }
+
+    /// Throughput against think time, by the quick model, for many think times at once: what does not
+    /// depend on them is computed once.
+    pub(crate) fn by_think(
+        &self,
+        clients: f64,
+    ) -> Result<impl FnMut(f64) -> Result<f64, CapacityError> + use<>, CapacityError> {
+        let mut workload = Self { load: Load::Closed { clients, think: 0.0 }, ..self.clone() };
+        let first = workload.solve_quickly()?;
+        let flows = match first.solver {
+            Solver::Aggregated => Some(flows(self, clients.round() as usize)?),
+            _ => None,
+        };
+        Ok(move |think: f64| match &flows {
+            Some(flows) => Ok(workload.solve_aggregated(flows, think).throughput),
+            None => {
+                workload.load = Load::Closed { clients, think };
+                Ok(workload.solve_quickly()?.throughput)
+            }
+        })
     }
 
     fn solve_open(&self, rate: f64) -> Result<Solution, CapacityError> {
@@ -108,10 +139,9 @@ impl Workload {
         if rate == 0.0 {
             return Ok(self.solution(0.0, self.alone(), Solver::Open, Vec::new()));
         }
-        let inner = Self { delay: 0.0, ..self.clone() };
         let mut inside_most = 64;
         let flows = loop {
-            let flows = flows(&inner, inside_most)?;
+            let flows = flows(self, inside_most)?;
             let near = flows.last().is_some_and(|flow| *flow > most * (1.0 - NEAR));
             if near || inside_most >= INSIDE_MAX {
                 break flows;
@@ -152,7 +182,7 @@ impl Workload {
     }
 
     /// Requests at each lock, where the model had all of them.
-    fn queues(&self, ring: &Ring, counts: &[f64], throughput: f64) -> Vec<f64> {
+    fn queues(&self, ring: &Ring, counts: &[f64]) -> Vec<f64> {
         let at_locks: Vec<_> = ring
             .stages
             .iter()
@@ -161,7 +191,7 @@ impl Workload {
             .map(|(_, count)| *count)
             .collect();
         let asked = self.locks.iter().filter(|lock| lock.demand > 0.0).count();
-        if at_locks.len() != asked || throughput == 0.0 {
+        if at_locks.len() != asked {
             return Vec::new();
         }
         let mut at_locks = at_locks.into_iter();
@@ -206,23 +236,22 @@ impl Workload {
     }
 }
 
-/// Throughput and mean number inside, where `came(n)` arrive per second with n inside.
-fn birth_death(flows: &[f64], came: impl Fn(usize) -> f64) -> (f64, f64) {
+/// Throughput, where `came(n)` arrive per second with n inside.
+fn birth_death(flows: &[f64], came: impl Fn(usize) -> f64) -> f64 {
     let mut logs = vec![0.0_f64];
     for (before, flow) in flows.iter().enumerate() {
         logs.push(logs[before] + (came(before) / flow).ln());
     }
     let top = logs.iter().fold(f64::NEG_INFINITY, |top, log| top.max(*log));
-    let (mut total, mut flow, mut inside) = (0.0, 0.0, 0.0);
+    let (mut total, mut gone) = (0.0, 0.0);
     for (count, log) in logs.iter().enumerate() {
         let weight = (log - top).exp();
         total += weight;
-        inside += weight * count as f64;
         if count > 0 {
-            flow += weight * flows[count - 1];
+            gone += weight * flows[count - 1];
         }
     }
-    (flow / total, inside / total)
+    gone / total
 }
 
 /// Mean number inside with `rate` arrivals per second; beyond the last flow the tail is geometric.
@@ -245,4 +274,40 @@ fn open_inside(flows: &[f64], rate: f64) -> f64 {
     total += tail;
     inside += tail * (last + 1.0 / (1.0 - ratio));
     inside / total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::LockDemand;
+
+    /// Largest relative errors of throughput and response as a station of equal flow, against the chain.
+    fn errors(second: f64) -> (f64, f64) {
+        let (mut throughput, mut response) = (0.0_f64, 0.0_f64);
+        let loads = [(10, 4.0), (10, 19.0), (30, 4.0), (30, 10.0), (30, 30.0)];
+        for (cpus, parallel) in
+            [1.0, 2.0, 4.0, 8.0].map(|n| [0.3, 0.5, 0.7, 0.9].map(|p| (n, p))).concat()
+        {
+            let serial = 1.0 - parallel;
+            let locks = [serial * (1.0 - second), serial * second].map(LockDemand::new).to_vec();
+            for (clients, think) in loads {
+                let load = Load::Closed { clients: clients as f64, think };
+                let (locks, devices) = (locks.clone(), Vec::new());
+                let workload = Workload { cpus, parallel, locks, devices, delay: 0.0, load };
+                let exact = workload.solve().unwrap();
+                let near = workload.solve_aggregated(&flows(&workload, clients).unwrap(), think);
+                throughput = throughput.max((near.throughput / exact.throughput - 1.0).abs());
+                response = response.max((near.response / exact.response - 1.0).abs());
+            }
+        }
+        (throughput, response)
+    }
+
+    #[test]
+    fn a_station_of_equal_flow_is_near_the_chain() {
+        let (throughput, response) = errors(0.0);
+        assert!(throughput < 0.008 && response < 0.07, "one lock: {throughput}, {response}");
+        let (throughput, response) = errors(0.3);
+        assert!(throughput < 0.01 && response < 0.08, "two locks: {throughput}, {response}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::cpus::Cpus;
-use super::engine::Lock;
+use super::station::Lock;
 use crate::models::Service;
 use crate::samples::{Contended, LockSamples, OwnerSamples, Samples};
 use crate::tier::Tier;

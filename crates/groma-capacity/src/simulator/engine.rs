@@ -1,17 +1,15 @@
 //! The calendar of events and what each of them changes.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 
 use super::chance::Chance;
-use super::counters::Counters;
-use super::cpus::{Cpus, Next, TaskId};
-use super::program::{Place, Stage, Step, program, stages};
-use super::{ClassOutcome, EVENTS_MAX, Experiment, Outcome, ServiceOutcome};
+use super::cpus::{Next, TaskId};
+use super::program::{Place, Stage, Step, program};
+use super::station::{Batches, Station};
+use super::{EVENTS_MAX, Experiment, Outcome};
 use crate::error::CapacityError;
-use crate::measured::Estimate;
-use crate::models::{Service, System};
-use crate::samples::Samples;
+use crate::models::System;
 
 pub(super) struct Engine<'a> {
     system: &'a System,
@@ -87,53 +85,9 @@ struct Task {
     parts: usize,
 }
 
-pub(super) struct Lock {
-    pub(super) holder: Option<TaskId>,
-    /// Under sharing: its holder is ready. Otherwise: its holder is on a CPU.
-    pub(super) on_cpu: bool,
-    pub(super) waiting: VecDeque<TaskId>,
-}
-
-struct Station<'a> {
-    service: &'a Service,
-    stages: Vec<Stage>,
-    cpus: Cpus,
-    locks: Vec<Lock>,
-    devices: Vec<VecDeque<TaskId>>,
-    inside: usize,
-    counters: Counters,
-    windows: Vec<Samples>,
-    shares: Vec<Vec<f64>>,
-    means: Vec<f64>,
-}
-
-/// Per window: requests done, and the sum of their times.
-#[derive(Default)]
-struct Batches {
-    done: Vec<(u64, f64)>,
-    count: u64,
-    time: f64,
-}
-
 impl<'a> Engine<'a> {
     pub(super) fn new(system: &'a System, experiment: &'a Experiment) -> Self {
         let clients = system.classes.iter().map(|class| class.clients).sum();
-        let station = |service: &'a Service| Station {
-            service,
-            stages: stages(service, experiment.order),
-            cpus: Cpus::new(service.cpus, experiment.discipline),
-            locks: service
-                .locks
-                .iter()
-                .map(|_| Lock { holder: None, on_cpu: false, waiting: VecDeque::new() })
-                .collect(),
-            devices: vec![VecDeque::new(); service.devices.len()],
-            inside: 0,
-            counters: Counters::new(service, clients),
-            windows: Vec::new(),
-            shares: Vec::new(),
-            means: Vec::new(),
-        };
         Self {
             system,
             experiment,
@@ -145,7 +99,11 @@ impl<'a> Engine<'a> {
             programs: system.classes.iter().map(|class| program(&class.flow)).collect(),
             tasks: Vec::new(),
             free: Vec::new(),
-            stations: system.services.iter().map(station).collect(),
+            stations: system
+                .services
+                .iter()
+                .map(|service| Station::new(service, clients, experiment))
+                .collect(),
             classes: system.classes.iter().map(|_| Batches::default()).collect(),
         }
     }
@@ -461,20 +419,10 @@ impl<'a> Engine<'a> {
         let clients = self.system.classes.iter().map(|class| class.clients).sum();
         for service in 0..self.stations.len() {
             self.advance(service);
-            let station = &mut self.stations[service];
-            let window = if kept { self.experiment.window } else { 1.0 };
-            let (samples, shares, inside) = station.counters.take(window, station.service, clients);
-            if kept {
-                station.windows.push(samples);
-                station.shares.push(shares);
-                station.means.push(inside);
-            }
+            self.stations[service].end_window(self.experiment.window, clients, kept);
         }
         for batches in &mut self.classes {
-            let done = (std::mem::take(&mut batches.count), std::mem::take(&mut batches.time));
-            if kept {
-                batches.done.push(done);
-            }
+            batches.end_window(kept);
         }
         self.plan(self.experiment.window, What::Window);
     }
@@ -487,55 +435,4 @@ impl<'a> Engine<'a> {
             events: self.events,
         }
     }
-}
-
-impl Station<'_> {
-    fn outcome(self) -> ServiceOutcome {
-        let mut windows = self.windows.iter();
-        let mut samples = windows.next().cloned().unwrap_or(self.counters.samples);
-        windows.for_each(|window| samples.add(window));
-        let used = |lock: usize| -> f64 {
-            let owned = self.shares.iter().zip(&self.windows);
-            owned.map(|(shares, window)| shares[lock] * window.cpu_time).sum()
-        };
-        let shares = (0..self.locks.len())
-            .map(|lock| if samples.cpu_time > 0.0 { used(lock) / samples.cpu_time } else { 0.0 })
-            .collect();
-        ServiceOutcome {
-            utilisation: samples.cpu_time / samples.window / self.service.cpus,
-            inside: self.means.iter().sum::<f64>() / self.means.len().max(1) as f64,
-            shares,
-            samples,
-            windows: self.windows,
-            window_shares: self.shares,
-        }
-    }
-}
-
-impl Batches {
-    fn outcome(&self, window: f64) -> ClassOutcome {
-        let rates: Vec<f64> = self.done.iter().map(|(count, _)| *count as f64 / window).collect();
-        let times: Vec<f64> = self
-            .done
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, time)| time / *count as f64)
-            .collect();
-        ClassOutcome { throughput: mean(&rates), response: mean(&times) }
-    }
-}
-
-/// Mean and its interval at 95 %, from batches long enough to be independent.
-fn mean(batches: &[f64]) -> Estimate {
-    let count = batches.len() as f64;
-    if batches.is_empty() {
-        return Estimate::exact(0.0);
-    }
-    let mean = batches.iter().sum::<f64>() / count;
-    if batches.len() < 2 {
-        return Estimate::new(mean, 0.0, f64::INFINITY);
-    }
-    let squares: f64 = batches.iter().map(|batch| (batch - mean).powi(2)).sum();
-    let half = 2.1 * (squares / (count - 1.0) / count).sqrt();
-    Estimate::new(mean, mean - half, mean + half)
 }

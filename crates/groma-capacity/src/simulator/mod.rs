@@ -12,6 +12,7 @@ mod counters;
 mod cpus;
 mod engine;
 mod program;
+mod station;
 
 use crate::error::{CapacityError, not_negative, positive};
 use crate::measured::Estimate;

@@ -122,8 +122,8 @@ impl Model {
     }
 }
 
-/// The share of each lock at that end, in the order of their size; at the far end also of locks that were
-/// not seen.
+/// The share of each lock at that end, the largest first and not more than [`LOCKS_KEPT`]: what is done under
+/// the others counts as parallel. At the far end also of locks that were not seen.
 fn shares(now: &Measured, end: End) -> (Vec<(String, f64)>, Vec<String>) {
     // A holder is on one CPU at most.
     let most = (1.0 / now.cpus_used).min(1.0);
@@ -156,6 +156,8 @@ fn shares(now: &Measured, end: End) -> (Vec<(String, f64)>, Vec<String>) {
         }
         _ => {}
     }
+    locks.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    locks.truncate(LOCKS_KEPT);
     let total: f64 = locks.iter().map(|(_, share)| share).sum();
     if total > 1.0 {
         locks.iter_mut().for_each(|(_, share)| *share /= total);
@@ -163,6 +165,8 @@ fn shares(now: &Measured, end: End) -> (Vec<(String, f64)>, Vec<String>) {
     (locks, warnings)
 }
 
+/// Locks of one process that a prediction looks at.
+const LOCKS_KEPT: usize = 16;
 /// A lock whose name is not known.
 pub(super) const UNNAMED: &str = "unseen";
 
@@ -181,10 +185,7 @@ fn calibrate(
     rate: f64,
     warnings: &mut Vec<String>,
 ) -> Result<(), CapacityError> {
-    let mut solve = |think: f64| {
-        workload.load = Load::Closed { clients, think };
-        workload.solve_quickly().map(|found| found.throughput)
-    };
+    let mut solve = workload.by_think(clients)?;
     let full = solve(0.0)?;
     if full <= rate {
         if full < rate * (1.0 - MISMATCH_MAX) {
@@ -213,5 +214,6 @@ fn calibrate(
         let next = think + clients / rate - clients / found;
         think = if next > low && next < high { next } else { f64::midpoint(low, high) };
     }
+    workload.load = Load::Closed { clients, think };
     Ok(())
 }
