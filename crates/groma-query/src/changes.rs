@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::error::Result;
 use groma_model::{Fact, Interval, Schema, Source, Timestamp, Version};
-use groma_store::{Change, Commit, StoreError, Verdict};
+use groma_store::{Change, Commit, Verdict};
 
 use crate::table::{Cell, Column, Sheet, Type, column};
 use crate::{QueryError, View};
@@ -72,12 +72,8 @@ pub(crate) fn since(view: &View, text: &str) -> Result<Version, QueryError> {
         QueryError::new(QueryError::BAD_VALUE, format!("\"{text}\" is no version or time: {error}"))
             .with_hint("Write a version such as v120, or a time such as 2026-11-20T10:42:00Z.")
     })?;
-    match view.engine().world().version_at(Timestamp(at.0.saturating_sub(1))) {
-        Ok(Version(before)) => Ok(Version(before + 1)),
-        // All that is kept was heard later.
-        Err(StoreError::Compacted { .. }) => Ok(Version(0)),
-        Err(error) => Err(error.into()),
-    }
+    let Version(before) = view.engine().world().version_at(Timestamp(at.0.saturating_sub(1)))?;
+    Ok(Version(before + 1))
 }
 
 /// What the changes of a commit have in common.

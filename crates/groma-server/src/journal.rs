@@ -84,14 +84,15 @@ impl Journal for RedbJournal {
         Ok(sequence)
     }
 
-    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError> {
-        rewrite(&self.database, last, entries)
-            .map_err(|error| failure(&self.path, "rewriting", error))?;
-        // Only gives room back to the disk: while somebody reads the old entries it has to wait.
+    fn rewrite(&mut self, entries: &[(u64, Vec<u8>)]) -> Result<(), JournalError> {
+        rewrite(&self.database, entries).map_err(|error| failure(&self.path, "rewriting", error))
+    }
+
+    fn shrink(&mut self) {
+        // While somebody reads old entries it has to wait.
         if let Err(error) = self.database.compact() {
             tracing::info!(%error, "the file of the journal keeps its size for now");
         }
-        Ok(())
     }
 
     fn repair(&self) -> Option<String> {
@@ -108,12 +109,12 @@ struct RedbReader {
 impl JournalReader for RedbReader {
     fn read(
         &self,
-        after: u64,
+        from: u64,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         let failed = |error: redb::Error| failure(&self.path, "reading", error);
         let table = self.transaction.open_table(ENTRIES).map_err(|error| failed(error.into()))?;
-        for entry in table.range(after + 1..).map_err(|error| failed(error.into()))? {
+        for entry in table.range(from..).map_err(|error| failed(error.into()))? {
             let (sequence, bytes) = entry.map_err(|error| failed(error.into()))?;
             if each(sequence.value(), bytes.value()).is_break() {
                 break;
@@ -177,13 +178,12 @@ fn write(database: &Database, sequence: u64, entry: &[u8]) -> Result<(), redb::E
     Ok(())
 }
 
-fn rewrite(database: &Database, last: u64, entries: &[Vec<u8>]) -> Result<(), redb::Error> {
+fn rewrite(database: &Database, entries: &[(u64, Vec<u8>)]) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     {
         let mut table = transaction.open_table(ENTRIES)?;
-        table.retain_in(..=last, |_, _| false)?;
-        for (sequence, entry) in (last + 1 - entries.len() as u64..).zip(entries) {
+        for (sequence, entry) in entries {
             table.insert(sequence, entry.as_slice())?;
         }
     }

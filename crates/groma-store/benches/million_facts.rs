@@ -20,7 +20,7 @@ const PORTS_PER_DEVICE: usize = 48;
 
 fn main() {
     let schema = Schema::builtin();
-    let (mut observations, facts) = observations();
+    let (mut observations, facts) = observations(Timestamp(1));
     step("observations made", facts);
 
     let start = Instant::now();
@@ -75,22 +75,44 @@ fn main() {
     drop((live, fork, world));
 
     let start = Instant::now();
-    let world = World::open(schema, Box::new(kept)).unwrap();
+    let world = World::open(schema, Box::new(kept.clone())).unwrap();
     timed("open again (decode, apply)", start, world.databases().len());
+    give_up_the_past(world, &kept);
+}
+
+/// All is said again, and nobody asks any more what was said first.
+fn give_up_the_past(mut world: World, kept: &KeptJournal) {
+    for name in (0..1_000).map(|index| format!("fork-{index}")) {
+        world.drop_database(&name).unwrap();
+    }
+    let source = "bench".into();
+    let (again, _) = observations(Timestamp(4));
+    let (changes, _) = identify(world.schema(), &source, &again, Timestamp(4));
+    world.commit(LIVE, Commit::new(source, Timestamp(4), changes)).unwrap();
+    drop(again);
+    println!("{:>36} {:>12} bytes", "journal", kept.bytes());
+    let start = Instant::now();
+    let plan = world.plan_compaction(world.version()).unwrap().unwrap();
+    let mut compaction = plan.prepare().unwrap();
+    let changes = compaction.report().changes as usize;
+    timed("compaction, beside the world", start, changes);
+    let start = Instant::now();
+    while !world.compact(&mut compaction).unwrap() {}
+    timed("compaction, holding the world", start, changes);
+    println!("{:>36} {:>12} bytes", "journal", kept.bytes());
 }
 
 /// Ports with some 16 attributes each.
-fn observations() -> (Vec<Observation>, usize) {
+fn observations(at: Timestamp) -> (Vec<Observation>, usize) {
     let mut observations = Vec::with_capacity(DEVICES * (PORTS_PER_DEVICE + 1));
     for device in 0..DEVICES {
         let name = format!("d{device}");
-        observations.push(
-            Observation::new("physical.device", name.as_str(), Timestamp(1)).with("role", "access"),
-        );
+        observations
+            .push(Observation::new("physical.device", name.as_str(), at).with("role", "access"));
         for port in 0..PORTS_PER_DEVICE {
             let mac = format!("02:00:{:02x}:{:02x}:{:02x}:00", device / 256, device % 256, port);
             observations.push(
-                Observation::new("physical.port", format!("{name}:p{port}"), Timestamp(1))
+                Observation::new("physical.port", format!("{name}:p{port}"), at)
                     .with("device", name.as_str())
                     .with("name", format!("p{port}"))
                     .with("type", "ethernet")
@@ -139,8 +161,8 @@ impl Journal for KeptJournal {
         self.0.lock().unwrap().append(entry)
     }
 
-    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError> {
-        self.0.lock().unwrap().rewrite(last, entries)
+    fn rewrite(&mut self, entries: &[(u64, Vec<u8>)]) -> Result<(), JournalError> {
+        self.0.lock().unwrap().rewrite(entries)
     }
 }
 

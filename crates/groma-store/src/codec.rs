@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! entry   = format (1 byte; 2 of a schema), texts, kinds, stamps, body, checksum (8 bytes)
+//!         | format 3, what a compaction noted, an entry, checksum (8 bytes)
 //! texts   = count, then each: length, UTF-8         every text is written once
 //! kinds   = count, then each: name, attribute names so that a schema may change its order
 //! stamps  = count, then each: source, observed_at, heard_at, valid from, valid to
@@ -11,6 +12,7 @@
 //! their place in the tables. A reader never trusts a count further than the bytes that are left.
 
 mod bytes;
+mod noted;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -18,10 +20,11 @@ mod write;
 
 use std::sync::Arc;
 
-use groma_model::Version;
+use groma_model::{Timestamp, Version};
 
 use crate::{Change, Commit, Fork, SchemaRow};
 
+pub(crate) use noted::with_note;
 pub(crate) use read::{decode, is_schema};
 pub(crate) use write::encode;
 
@@ -31,6 +34,9 @@ const FORMAT: u8 = 1;
 /// The first byte of an entry that is a schema: whoever opens a store looks for them first, and a
 /// groma that knows none does not mistake the rest.
 const FORMAT_SCHEMA: u8 = 2;
+
+/// The first byte of a commit with what its changes no longer tell since a compaction before it.
+const FORMAT_NOTED: u8 = 3;
 
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +59,14 @@ pub(crate) enum Entry {
     /// Whoever rewrites the journal keeps it: entries behind it are named by its names, those before
     /// it by the names of the one before.
     Schema(SchemaRow),
+    /// Of commits before the oldest version, only what is seen later was kept.
+    Compacted {
+        oldest: Version,
+        /// When that was heard.
+        heard_at: Timestamp,
+        /// The earliest that any commit was heard.
+        began_at: Timestamp,
+    },
 }
 
 mod tag {
@@ -69,6 +83,8 @@ mod tag {
 
     pub(super) const FROZEN: u8 = 0;
     pub(super) const TRACKING: u8 = 1;
+
+    pub(super) const COMPACTED: u8 = 49;
 
     pub(super) const EXISTS: u8 = 1;
     pub(super) const ASSERT: u8 = 2;

@@ -10,6 +10,7 @@ use imbl::{OrdMap, Vector};
 use crate::follow::Overlay;
 use crate::fork::{DatabaseId, Known};
 use crate::set_aside::{Aside, SetAside};
+use crate::snapshot::News;
 use crate::{Change, Commit, Fork, ForkMode, Freshness, LIVE, PollOutcome, Snapshot, Template};
 
 /// How many problems of one source a database keeps, the newest; those beyond are counted.
@@ -275,10 +276,20 @@ impl Database {
         }
     }
 
+    /// Whether it was there already at a version of the world. One of its name may have been before.
+    pub(crate) fn is_made_before(&self, version: Version) -> bool {
+        self.lineage.last().is_none_or(|stretch| stretch.until < version)
+    }
+
     /// Under which name, and as of which version, it is found at a version of the world.
     pub(crate) fn owner_at(&self, version: Version) -> (&Arc<str>, Version) {
-        let stretch = self.lineage.iter().find(|stretch| version <= stretch.until);
-        stretch.map_or((&self.name, version), |stretch| (&stretch.name, version.min(stretch.as_of)))
+        let (mut owner, mut version) = (&self.name, version);
+        for stretch in self.lineage.iter().rev() {
+            if version <= stretch.until {
+                (owner, version) = (&stretch.name, version.min(stretch.as_of));
+            }
+        }
+        (owner, version)
     }
 
     /// Whether it ever changed by a commit to another database.
@@ -446,8 +457,16 @@ impl Database {
         self.sources.iter().map(row).collect()
     }
 
-    pub(crate) fn commit(&mut self, version: Version, commit: &Commit, problems_not_kept: u64) {
+    /// Gives the sources that said something new by it.
+    pub(crate) fn commit(
+        &mut self,
+        version: Version,
+        commit: &Commit,
+        problems_not_kept: u64,
+    ) -> News {
         let (snapshot, news) = self.snapshot.apply_noting(&commit.changes, version);
+        // What was new then need not be new after what a compaction left of it.
+        let news = commit.left_out.news.clone().unwrap_or(news);
         if let Some(tracking) = &mut self.tracking {
             Arc::make_mut(tracking).overlay.note(&self.snapshot, &snapshot);
             self.own_version = version;
@@ -456,9 +475,12 @@ impl Database {
         self.set_aside.forget(&commit.changes);
         self.last_used_at = self.last_used_at.max(commit.heard_at);
         self.note_observations(&commit.changes);
+        for (source, observed_at) in &commit.left_out.observed {
+            self.note_observed(Some((source, *observed_at)));
+        }
         let problems = commit.problems.len() as u64 + problems_not_kept;
-        for source in news {
-            let state = self.sources.entry(source).or_default();
+        for source in &news {
+            let state = self.sources.entry(Arc::clone(source)).or_default();
             state.content_at = state.content_at.max(Some(commit.heard_at));
         }
         let state = self.sources.entry(Arc::clone(&commit.source)).or_default();
@@ -475,7 +497,7 @@ impl Database {
             version,
             heard_at: commit.heard_at,
             source: Arc::clone(&commit.source),
-            changes: commit.changes.len() as u64,
+            changes: commit.changes.len() as u64 + commit.left_out.changes,
             problems,
             segments: commit.segments.len() as u64,
         });
@@ -483,6 +505,7 @@ impl Database {
             self.commits.pop_front();
         }
         self.note_stale(commit.heard_at);
+        news
     }
 
     /// From now on stale sources are believed only where nobody else says something. A fork stays as

@@ -11,7 +11,9 @@ use groma_model::{Schema, Timestamp, Version};
 use crate::codec::{self, Entry};
 use crate::fork::DatabaseId;
 use crate::schemas::Schemas;
-use crate::{Change, Commit, Database, Fork, ForkMode, Snapshot, StoreError};
+use crate::set_aside::Aside;
+use crate::snapshot::News;
+use crate::{Change, Commit, Database, Entity, Fork, ForkMode, LIVE, Snapshot, StoreError};
 
 /// All databases at one version. `clone` is O(databases).
 #[derive(Debug, Clone)]
@@ -76,6 +78,22 @@ impl Databases {
         self.by_name.len()
     }
 
+    /// All states that an answer may come from, and entities of other states.
+    pub(crate) fn needed(&self, states: &mut Vec<Snapshot>, entities: &mut Vec<Arc<Entity>>) {
+        // `live` first: most others differ little from it.
+        let live = self.by_name.get(LIVE).into_iter();
+        for held in live.chain(self.by_name.values()) {
+            for database in [&held.database, held.now()] {
+                states.push(database.snapshot().clone());
+                states.extend(database.known().iter().map(|(_, state)| state.clone()));
+                if let Some(overlay) = database.overlay() {
+                    states.push(overlay.template().clone());
+                    entities.extend(overlay.entities_before().cloned());
+                }
+            }
+        }
+    }
+
     pub(crate) fn note_used(&mut self, name: &str, at: Timestamp) {
         if let Some(held) = self.by_name.get_mut(name) {
             held.catch_up().note_used(at);
@@ -90,25 +108,40 @@ impl Databases {
         schemas: &Schemas,
         changing: &mut dyn FnMut(&Database, &Entry),
     ) -> Result<Entry, String> {
-        let (entry, aside) =
-            codec::decode(bytes, &schemas.schema, schemas.steps_after(self.schemas))
-                .map_err(|malformed| malformed.to_string())?;
-        if let Entry::Commit { database: name, commit, .. } = &entry
+        let (entry, aside) = self.decode(bytes, schemas)?;
+        self.take_in(&entry, aside, changing)?;
+        Ok(entry)
+    }
+
+    /// The next entry, in names of today.
+    pub(crate) fn decode(&self, bytes: &[u8], schemas: &Schemas) -> Result<(Entry, Aside), String> {
+        codec::decode(bytes, &schemas.schema, schemas.steps_after(self.schemas))
+            .map_err(|malformed| malformed.to_string())
+    }
+
+    /// Takes in an entry and what of it was set aside.
+    pub(crate) fn take_in(
+        &mut self,
+        entry: &Entry,
+        aside: Aside,
+        changing: &mut dyn FnMut(&Database, &Entry),
+    ) -> Result<News, String> {
+        if let Entry::Commit { database: name, commit, .. } = entry
             && !aside.is_empty()
             && let Some(held) = self.by_name.get_mut(name)
         {
             held.catch_up().put_aside(aside, commit.heard_at);
         }
-        self.take(&entry, changing)?;
-        Ok(entry)
+        self.take(entry, changing)
     }
 
-    /// Takes in an entry; `changing` sees the database that it is about to change.
+    /// Takes in an entry; `changing` sees the database that it is about to change. Gives the sources
+    /// that said something new by it.
     pub(crate) fn take(
         &mut self,
         entry: &Entry,
         changing: &mut dyn FnMut(&Database, &Entry),
-    ) -> Result<(), String> {
+    ) -> Result<News, String> {
         match entry {
             Entry::Commit { database, version, commit, problems_not_kept } => {
                 if *version <= self.version {
@@ -117,21 +150,22 @@ impl Databases {
                 if let Some(database) = self.find(database) {
                     changing(database, entry);
                 }
-                self.commit(database, *version, commit, *problems_not_kept)?;
+                let news = self.commit(database, *version, commit, *problems_not_kept)?;
                 self.version = *version;
-                Ok(())
+                return Ok(news);
             }
-            Entry::Fork { fork, back } => self.fork(fork, back),
-            Entry::Drop { name } => self.remove(name),
+            Entry::Fork { fork, back } => self.fork(fork, back)?,
+            Entry::Drop { name } => self.remove(name)?,
             Entry::Schema(row) => {
                 if row.version <= self.version {
                     return Err(format!("it is {} and comes after {}", row.version, self.version));
                 }
                 self.version = row.version;
                 self.schemas += 1;
-                Ok(())
             }
+            Entry::Compacted { .. } => {}
         }
+        Ok(News::new())
     }
 
     /// Takes a schema that continues that of today, if nothing of another time is held. `false`: it is
@@ -160,14 +194,14 @@ impl Databases {
         version: Version,
         commit: &Commit,
         problems_not_kept: u64,
-    ) -> Result<(), String> {
+    ) -> Result<News, String> {
         let merged = commit.merged_from.as_ref().and_then(|merged| {
             self.find(&merged.name).filter(|from| from.version() == merged.version).cloned()
         });
         let held = (self.by_name.get_mut(name))
             .ok_or_else(|| format!("it is for \"{name}\", which is not there"))?;
         let database = held.catch_up();
-        database.commit(version, commit, problems_not_kept);
+        let news = database.commit(version, commit, problems_not_kept);
         if let Some(from) = &merged {
             database.known_mut().learn_all(from.known());
             database.known_mut().learn(from.id(), from.snapshot());
@@ -181,7 +215,7 @@ impl Databases {
             held.catch_up().give_up_own();
             self.tell_followers(from.name());
         }
-        Ok(())
+        Ok(news)
     }
 
     fn fork(&mut self, fork: &Fork, back: &[Change]) -> Result<(), String> {

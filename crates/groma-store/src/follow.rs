@@ -52,6 +52,12 @@ impl Overlay {
         &self.template
     }
 
+    /// Entities of the template as they were when the fork first spoke of them.
+    pub(crate) fn entities_before(&self) -> impl Iterator<Item = &Arc<Entity>> {
+        let own = self.kinds.values().flat_map(|kind| kind.own.values());
+        own.flat_map(|own| own.before.iter().chain(own.cells.values().flatten()))
+    }
+
     /// How many entities and attributes are the fork's own.
     pub(crate) fn own_count(&self) -> u64 {
         let counts = self.kinds.values().flat_map(|kind| kind.own.values());

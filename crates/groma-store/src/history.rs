@@ -20,8 +20,9 @@ pub struct History {
     pub(crate) reader: Box<dyn JournalReader>,
     /// Versions from this one on.
     pub(crate) since: Version,
-    /// The sequence behind which the first of them is, in the journal.
-    pub(crate) after: u64,
+    /// The sequence of the journal at which reading starts, and the first version there.
+    pub(crate) start: u64,
+    pub(crate) start_version: Version,
 }
 
 /// Takes a commit with its version and the database that it was made in.
@@ -40,9 +41,9 @@ impl History {
     /// The journal fails, or an entry of it cannot be read.
     pub fn read(self, each: &mut EachCommit<'_>) -> Result<(), StoreError> {
         let mut schemas_before =
-            self.schemas.rows.iter().filter(|row| row.version < self.since).count();
+            self.schemas.rows.iter().filter(|row| row.version < self.start_version).count();
         let mut damage = None;
-        self.reader.read(self.after, &mut |sequence, bytes| {
+        self.reader.read(self.start, &mut |sequence, bytes| {
             let steps = self.schemas.steps_after(schemas_before);
             match codec::decode(bytes, &self.schemas.schema, steps) {
                 Ok((Entry::Commit { database, version, commit, .. }, _)) => {
@@ -51,9 +52,7 @@ impl History {
                         return each(version, &database, &commit);
                     }
                 }
-                Ok((Entry::Schema(row), _)) => {
-                    schemas_before += usize::from(self.since <= row.version);
-                }
+                Ok((Entry::Schema(_), _)) => schemas_before += 1,
                 Ok(_) => {}
                 Err(malformed) => {
                     damage = Some(StoreError::Damaged { sequence, reason: malformed.to_string() });

@@ -16,12 +16,14 @@ pub trait Journal: Send {
     /// Makes an entry durable, then returns its sequence, which is larger than all before.
     fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError>;
 
-    /// Puts `entries` in the place of all entries up to the sequence `last`; those behind it keep
-    /// their sequences. There are never more of them than of those that they stand for.
+    /// Puts entries in the place of those of the same sequence; 0 stands before the first one.
     ///
     /// **Contract:** one durable step. After a crash, and after an error, the journal is as it was
     /// before or as it is to be, never between; after an error nobody knows which.
-    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError>;
+    fn rewrite(&mut self, entries: &[(u64, Vec<u8>)]) -> Result<(), JournalError>;
+
+    /// Gives back room that is no longer needed, if that can be done now.
+    fn shrink(&mut self) {}
 
     /// Gives every entry with its sequence, in rising order, until `each` breaks off.
     fn replay(
@@ -45,10 +47,10 @@ pub trait Journal: Send {
 
 /// The entries of a journal as they were when it was asked for, whatever is appended or rewritten since.
 pub trait JournalReader: Send {
-    /// Gives every entry behind the sequence `after`, in rising order, until `each` breaks off.
+    /// Gives every entry from this sequence on, in rising order, until `each` breaks off.
     fn read(
         &self,
-        after: u64,
+        from: u64,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError>;
 }
@@ -122,11 +124,14 @@ impl Journal for MemoryJournal {
         Ok(sequence)
     }
 
-    fn rewrite(&mut self, last: u64, entries: &[Vec<u8>]) -> Result<(), JournalError> {
-        let kept = self.entries.split_off(self.entries.partition_point(|(at, _)| *at <= last));
-        let first = last + 1 - entries.len() as u64;
-        self.entries = (first..).zip(entries.iter().map(|entry| entry.as_slice().into())).collect();
-        self.entries.extend(kept);
+    fn rewrite(&mut self, entries: &[(u64, Vec<u8>)]) -> Result<(), JournalError> {
+        for (sequence, entry) in entries {
+            let entry = (*sequence, entry.as_slice().into());
+            match self.entries.binary_search_by_key(sequence, |(known, _)| *known) {
+                Ok(place) => self.entries[place] = entry,
+                Err(place) => self.entries.insert(place, entry),
+            }
+        }
         Ok(())
     }
 }
@@ -134,11 +139,11 @@ impl Journal for MemoryJournal {
 impl JournalReader for MemoryJournal {
     fn read(
         &self,
-        after: u64,
+        from: u64,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
-        let from = self.entries.partition_point(|(sequence, _)| *sequence <= after);
-        for (sequence, entry) in &self.entries[from..] {
+        let start = self.entries.partition_point(|(sequence, _)| *sequence < from);
+        for (sequence, entry) in &self.entries[start..] {
             if each(*sequence, entry).is_break() {
                 break;
             }

@@ -12,6 +12,7 @@ mod belief;
 mod change;
 mod check;
 mod codec;
+mod compaction;
 mod database;
 mod databases;
 mod entity;
@@ -39,6 +40,10 @@ mod world;
 pub use belief::Reason;
 pub use change::{Change, changes_between};
 pub use check::{CHECK_LISTED_MAX, check};
+pub use compaction::{
+    COMPACTION_BYTES_MAX, COMPACTION_STEP_BYTES_MAX, Compaction, CompactionPlan, CompactionReport,
+    LeftOut,
+};
 pub use database::{
     COMMITS_KEPT_MAX, CommitRow, Database, PROBLEMS_KEPT_MAX, ProblemRow, Segment, SegmentRow,
     SourceRow, State,

@@ -37,31 +37,60 @@ pub(crate) struct Past {
 
 type Checkpoints = Arc<Mutex<VecDeque<Checkpoint>>>;
 
-/// All databases right after an entry of the journal.
+/// All databases right before an entry of the journal.
 #[derive(Clone)]
 struct Checkpoint {
-    sequence: u64,
+    next: u64,
     databases: Databases,
 }
 
 impl Past {
     /// A commit is about to change a database.
     pub(crate) fn note_change(&mut self, before: &Database, entry: &Entry) {
-        if let Entry::Commit { version, commit, .. } = entry {
+        if let Entry::Commit { version, commit, .. } = entry
+            && self.oldest.0 < *version
+        {
             self.recent.note(*version, before, commit.changes.len());
         }
     }
 
     /// An entry was taken in.
     pub(crate) fn note(&mut self, entry: &Entry, sequence: u64) {
-        let heard_at = match entry {
-            Entry::Commit { commit, .. } => commit.heard_at,
-            Entry::Schema(row) => row.heard_at,
+        let (version, heard_at) = match entry {
+            Entry::Commit { version, commit, .. } => (*version, commit.heard_at),
+            Entry::Schema(row) => (row.version, row.heard_at),
             Entry::Fork { .. } | Entry::Drop { .. } => return,
+            Entry::Compacted { oldest, heard_at, began_at } => {
+                self.give_up((*oldest, *heard_at), *began_at);
+                return;
+            }
         };
-        let began_at = self.began_at.get_or_insert(heard_at);
-        *began_at = heard_at.min(*began_at);
-        self.commits.push((heard_at, sequence));
+        if self.oldest.0 < version {
+            self.began_at = Some(self.began_at.map_or(heard_at, |began_at| began_at.min(heard_at)));
+            self.commits.push((heard_at, sequence));
+        }
+    }
+
+    /// All before a version, when the journal is compacted; when that is read again, nothing.
+    fn give_up(&mut self, oldest: (Version, Timestamp), began_at: Timestamp) {
+        let gone = (oldest.0.0 - self.oldest.0.0).min(self.commits.len() as u64);
+        self.commits.drain(..gone as usize);
+        self.oldest = oldest;
+        self.began_at = Some(began_at);
+        self.recent.forget(oldest.0);
+        let mut kept = self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| oldest.0 <= kept.databases.version());
+    }
+
+    /// What a compaction starts from: the version that is to be the oldest and when it was heard, and
+    /// when the first of all was. `None`: nothing is older than that.
+    pub(crate) fn compactable(
+        &self,
+        version: Version,
+    ) -> Option<((Version, Timestamp), Timestamp)> {
+        let place = version.0.checked_sub(self.oldest.0.0 + 1)?;
+        let (heard_at, _) = self.commits.get(place as usize)?;
+        Some(((version, *heard_at), self.began_at?))
     }
 
     /// Gives back what it holds of databases; the journal has it all.
@@ -89,12 +118,13 @@ impl Past {
         }
     }
 
-    /// The sequence of the last entry of the journal that comes before this version. 0: none does.
-    pub(crate) fn sequence_before(&self, version: Version) -> u64 {
+    /// Where reading may start to find all from a version on: a sequence of the journal, and the
+    /// version before which nothing is read.
+    pub(crate) fn start_of(&self, version: Version) -> (u64, Version) {
         let (oldest, _) = self.oldest;
         let before = version.0.saturating_sub(oldest.0 + 1) as usize;
         let last = before.min(self.commits.len()).checked_sub(1);
-        last.map_or(0, |place| self.commits[place].1)
+        last.map_or((0, Version(0)), |place| (self.commits[place].1 + 1, version))
     }
 
     /// The way to a database as it was known at a version.
@@ -111,14 +141,15 @@ impl Past {
         if databases.version() < version {
             return Err(StoreError::NoVersion { asked: version, newest: databases.version() });
         }
+        // A fork of the past was, before it was made, its template at that time.
+        let (owner, version) = database.owner_at(version);
         if version < oldest {
             return Err(StoreError::Compacted { asked: version.to_string(), oldest, since });
         }
-        let (owner, version) = database.owner_at(version);
         let current = databases.get(owner).ok();
         // What follows its template changes without a commit of its own.
-        let alive = current
-            .filter(|current| current.owner_at(version).0 == current.name() && !current.followed());
+        let alive =
+            current.filter(|current| current.is_made_before(version) && !current.followed());
         if let Some(found) = alive.and_then(|current| self.recent.at(current, version)) {
             return Ok(PastReader(Way::Known(Box::new(found))));
         }
@@ -184,12 +215,12 @@ fn read_up_to(
         return Ok(reached);
     }
     let mut damage = None;
-    reader.read(reached.sequence, &mut |sequence, bytes| {
+    reader.read(reached.next, &mut |sequence, bytes| {
         if let Err(reason) = reached.databases.read(bytes, schemas, &mut |_, _| ()) {
             damage = Some(StoreError::Damaged { sequence, reason });
             return ControlFlow::Break(());
         }
-        reached.sequence = sequence;
+        reached.next = sequence + 1;
         if reached.databases.version() < version {
             ControlFlow::Continue(())
         } else {
@@ -204,10 +235,7 @@ fn nearest(checkpoints: &Checkpoints, version: Version, schemas: &Schemas) -> Ch
     let earlier = (0..kept.len()).filter(|place| kept[*place].databases.version() <= version);
     let nearest = earlier.max_by_key(|place| kept[*place].databases.version());
     let Some(found) = nearest.and_then(|place| kept.remove(place)) else {
-        return Checkpoint {
-            sequence: 0,
-            databases: Databases::empty(Arc::clone(&schemas.schema)),
-        };
+        return Checkpoint { next: 0, databases: Databases::empty(Arc::clone(&schemas.schema)) };
     };
     kept.push_back(found.clone());
     found

@@ -71,6 +71,12 @@ impl Schemas {
         (self.schema, self.errors) = (Arc::new(schema), errors);
     }
 
+    /// The last version whose schema renamed something; what is before it is in other names.
+    pub(crate) fn last_renaming(&self) -> Version {
+        let renaming = self.rows.iter().zip(&self.steps).rfind(|(_, step)| !step.is_empty());
+        renaming.map_or(Version(0), |(row, _)| row.version)
+    }
+
     /// The steps that lead from the names of an entry to those of today, given how many schemas came
     /// before it.
     pub(crate) fn steps_after(&self, count: usize) -> &[Renames] {

@@ -25,6 +25,9 @@ pub struct Snapshot {
     reconciled: Reconciled,
 }
 
+/// Sources that say something new by a commit.
+pub(crate) type News = BTreeSet<Source>;
+
 /// The entities of a kind by key.
 pub(crate) type EntityTree = OrdMap<Arc<str>, Arc<Entity>>;
 
@@ -268,14 +271,10 @@ impl Snapshot {
     }
 
     /// As [`Snapshot::apply`], and the sources that said something new by it.
-    pub(crate) fn apply_noting(
-        &self,
-        changes: &[Change],
-        version: Version,
-    ) -> (Snapshot, BTreeSet<Source>) {
+    pub(crate) fn apply_noting(&self, changes: &[Change], version: Version) -> (Snapshot, News) {
         let mut next = self.clone();
         next.version = version;
-        let (mut touched, mut news) = (Vec::new(), BTreeSet::new());
+        let (mut touched, mut news) = (Vec::new(), News::new());
         let kinds = Arc::make_mut(&mut next.entities);
         for run in changes.chunk_by(|a, b| a.entity() == b.entity()) {
             let Some(first) = run.first() else { continue };
@@ -392,7 +391,7 @@ fn apply_run(
     id: &EntityRef,
     mut run: &[Change],
     beliefs: &Arc<Beliefs>,
-    news: &mut BTreeSet<Source>,
+    news: &mut News,
 ) -> (u64, u64) {
     let mut lost = 0;
     // What comes before the last removal is gone with it.

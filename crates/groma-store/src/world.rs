@@ -14,6 +14,7 @@ use std::sync::Arc;
 use groma_model::{Problem, Schema, SchemaError, SchemaText, Source, Timestamp, Version};
 
 use crate::codec::{self, Entry};
+use crate::compaction::{Compaction, CompactionPlan, LeftOut};
 use crate::databases::Databases;
 use crate::past::{Past, PastReader};
 use crate::poll::settle;
@@ -53,6 +54,8 @@ pub struct Commit {
     pub poll: Option<Poll>,
     /// What was merged by it, if it is a merge.
     pub merged_from: Option<MergedFrom>,
+    /// What a compaction took out of it.
+    pub left_out: LeftOut,
 }
 
 /// A database at a version, all of which a merge has taken in.
@@ -68,7 +71,8 @@ impl Commit {
     /// Without problems and segments.
     pub fn new(source: Source, heard_at: Timestamp, changes: Vec<Change>) -> Commit {
         let (problems, segments) = (Vec::new(), Vec::new());
-        Commit { source, heard_at, changes, problems, segments, poll: None, merged_from: None }
+        let (poll, merged_from, left_out) = (None, None, LeftOut::default());
+        Commit { source, heard_at, changes, problems, segments, poll, merged_from, left_out }
     }
 
     /// Whether there is nothing in it.
@@ -237,15 +241,19 @@ impl World {
     /// The way to the commits of a database from a version on, to be read without the world.
     ///
     /// # Errors
-    /// The journal cannot be read. `database` may be one of the past: then none is later than it.
+    /// The version is no longer kept, or the journal cannot be read. 0 is what there is: of commits
+    /// before the oldest version kept, what has not been replaced since.
+    /// `database` may be one of the past: then none is later than it.
     pub fn history(&self, database: Database, since: Version) -> Result<History, StoreError> {
-        Ok(History {
-            database,
-            schemas: Arc::clone(&self.schemas),
-            reader: self.journal.reader()?,
-            since,
-            after: self.past.sequence_before(since),
-        })
+        let (oldest, heard_at) = self.oldest_version();
+        if Version(0) < since && since < oldest {
+            let asked = since.to_string();
+            return Err(StoreError::Compacted { asked, oldest, since: heard_at });
+        }
+        let (start, start_version) = self.past.start_of(since);
+        let schemas = Arc::clone(&self.schemas);
+        let reader = self.journal.reader()?;
+        Ok(History { database, schemas, reader, since, start, start_version })
     }
 
     /// The last version that had been heard at a time, in any database; 0: none had.
@@ -259,6 +267,61 @@ impl World {
     /// The oldest version that can be asked for, and when it was heard. 0: all of them can be.
     pub fn oldest_version(&self) -> (Version, Timestamp) {
         self.past.oldest()
+    }
+
+    /// What it takes to give up all versions before this one. `None`: there are none.
+    ///
+    /// # Errors
+    /// The version is still to come, or the journal fails.
+    pub fn plan_compaction(&self, oldest: Version) -> Result<Option<CompactionPlan>, StoreError> {
+        if self.version() < oldest {
+            return Err(StoreError::NoVersion { asked: oldest, newest: self.version() });
+        }
+        let Some((oldest, began_at)) = self.past.compactable(oldest) else { return Ok(None) };
+        Ok(Some(CompactionPlan {
+            oldest,
+            began_at,
+            oldest_before: self.oldest_version().0,
+            schemas: Arc::clone(&self.schemas),
+            reader: self.journal.reader()?,
+        }))
+    }
+
+    /// Takes the next step of a compaction, [durable at once](Compaction); `true`: it was the last.
+    /// With the first one the versions before the oldest are given up. No answer about what is kept
+    /// changes, also if other steps never come.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] if another compaction came between. After [`StoreError::Journal`] the world
+    /// takes no more commits until it is opened anew, and then finds the step done or not.
+    pub fn compact(&mut self, compaction: &mut Compaction) -> Result<bool, StoreError> {
+        if let Some(reason) = &self.broken {
+            return Err(StoreError::ReadOnly { reason: reason.clone() });
+        }
+        if compaction.starts_at() != self.oldest_version().0 {
+            return Err(StoreError::Moved { name: LIVE.into() });
+        }
+        let marker = compaction.marker.take();
+        let mut entries = compaction.next_step();
+        if let Some(marker) = &marker {
+            entries.push((0, codec::encode(marker, self.schema())?));
+        }
+        let rewritten = self.journal.rewrite(&entries);
+        if let Some(marker) = &marker {
+            // If that failed nobody knows what of the far past is still there.
+            self.past.note(marker, 0);
+        }
+        rewritten.map_err(|error| {
+            let error = StoreError::from(error);
+            self.broken = error.detail();
+            error
+        })?;
+        Ok(compaction.is_done())
+    }
+
+    /// Gives room that a compaction made back to the disk, if nobody reads the past meanwhile.
+    pub fn shrink_journal(&mut self) {
+        self.journal.shrink();
     }
 
     /// Gives back the memory that the past takes; what is asked of it again is read from the journal.

@@ -7,8 +7,8 @@ use groma_model::Timestamp;
 use groma_store::{Database, own_changes};
 
 use super::arguments::{Call, Function};
-use crate::QueryError;
 use crate::table::{Cell, Column, Sheet, Type, column};
+use crate::{QueryError, stretch};
 
 pub(super) static FUNCTION: Function = Function {
     name: "abandoned",
@@ -53,7 +53,7 @@ pub(super) const COLUMNS: &[Column] = &[
 /// The forks that were not used lately, but for the one the session is inside of.
 pub(super) fn abandoned(call: &Call, all: &[Database]) -> Result<Vec<Database>> {
     let idle = call.text(0).unwrap_or_default();
-    let nanos = idle_nanos(idle).ok_or_else(|| {
+    let nanos = stretch::nanos(idle).ok_or_else(|| {
         QueryError::new(QueryError::BAD_VALUE, format!("\"{idle}\" is no time to be idle for"))
             .with_hint("Write a number and s, min, h, d or w, such as '30d'.")
     })?;
@@ -104,33 +104,4 @@ fn segment_bytes(database: &Database, all: &[Database]) -> u64 {
     };
     let own = database.segments().filter(|row| since < Some(row.version));
     own.filter(|row| !seen(&row.segment.file)).map(|row| row.segment.bytes).sum()
-}
-
-/// `30d` as nanoseconds.
-fn idle_nanos(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let seconds = match text[digits..].trim() {
-        "s" => 1,
-        "min" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    text[..digits].parse::<i64>().ok()?.checked_mul(seconds)?.checked_mul(1_000_000_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_to_be_idle_has_a_unit() {
-        assert_eq!(idle_nanos("2min"), Some(120_000_000_000));
-        assert_eq!(idle_nanos("30 d"), Some(30 * 86_400 * 1_000_000_000));
-        for wrong in ["", "30", "d", "-1d", "1y", "99999999999999999999d", "99999999999w"] {
-            assert_eq!(idle_nanos(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod capacity_needed;
 mod capacity_predict;
 mod capacity_record;
 mod changes;
+mod compact;
 mod components;
 mod create_token;
 mod cut;
@@ -71,6 +72,7 @@ pub(crate) static ALL: &[&Function] = &[
     &import::FUNCTION,
     &source_poll::FUNCTION,
     &capacity_record::FUNCTION,
+    &compact::FUNCTION,
     &schema_check::FUNCTION,
     &schema_diff::FUNCTION,
     &schema_apply::FUNCTION,

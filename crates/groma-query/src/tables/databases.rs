@@ -1,6 +1,6 @@
 //! The databases of the store.
 
-use groma_model::Timestamp;
+use groma_model::{Timestamp, Version};
 use groma_store::own_changes;
 
 use crate::table::{Cell, Table, Type, column};
@@ -26,6 +26,12 @@ pub(super) static TABLE: Table = Table {
             "When it was made, committed to or, since the server started, asked; NULL: never.",
         ),
         column("version", Type::Integer, "Its last commit."),
+        column(
+            "oldest_version",
+            Type::Integer,
+            "The oldest version that can be asked, of any database; NULL: nothing was given up.",
+        ),
+        column("oldest_heard_at", Type::Time, "When that was heard."),
         column("entities", Type::Integer, "Entities in it."),
         column(
             "own_changes",
@@ -35,6 +41,8 @@ pub(super) static TABLE: Table = Table {
     ],
     rows: |view, sheet| {
         let all = view.databases();
+        let (oldest, heard_at) = view.engine().oldest_version();
+        let kept = |cell: Cell<'static>| if oldest == Version(0) { Cell::Null } else { cell };
         all.iter().try_for_each(|database| {
             let template = database.template();
             let snapshot = database.snapshot();
@@ -53,6 +61,8 @@ pub(super) static TABLE: Table = Table {
                     at => Cell::Time(at),
                 },
                 Cell::Integer(database.version().0 as i64),
+                kept(Cell::Integer(oldest.0 as i64)),
+                kept(Cell::Time(heard_at)),
                 Cell::Integer(entities as i64),
                 template.map_or(Cell::Null, |_| {
                     let parent = all.iter().find(|other| database.is_fork_of(other));

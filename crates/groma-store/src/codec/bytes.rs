@@ -32,6 +32,15 @@ pub(super) fn checksum(bytes: &[u8]) -> u64 {
     step(sum, bytes.len() as u64)
 }
 
+/// What is before the checksum at its end, if that fits.
+pub(super) fn unsealed(bytes: &[u8]) -> Result<Reader<'_>, Malformed> {
+    let (sealed, sum) = bytes.split_last_chunk::<8>().ok_or(Malformed("it is too short"))?;
+    if checksum(sealed) != u64::from_le_bytes(*sum) {
+        return Err(Malformed("its checksum is wrong"));
+    }
+    Ok(Reader::new(sealed))
+}
+
 /// Takes bytes from the front.
 pub(super) struct Reader<'a> {
     left: &'a [u8],
@@ -44,6 +53,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn is_at_end(&self) -> bool {
         self.left.is_empty()
+    }
+
+    /// All that is left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.left
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Malformed> {

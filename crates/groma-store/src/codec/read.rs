@@ -7,12 +7,13 @@ use groma_model::{
     Renames, Schema, SchemaText, Source, Timestamp, Value, ValueType, Version,
 };
 
-use super::bytes::{Malformed, Reader, checksum};
+use super::bytes::{Malformed, Reader, unsealed};
+use super::noted::{is_noted, noted};
 use super::{Entry, FORMAT, FORMAT_SCHEMA, tag};
 use crate::set_aside::{Aside, UNFIT_KEPT_MAX, Unfit};
 use crate::{
-    Alias, Change, Commit, Fork, ForkMode, MergedFrom, Poll, PollOutcome, Ruling, SchemaRow,
-    Segment, Verdict,
+    Alias, Change, Commit, Fork, ForkMode, LeftOut, MergedFrom, Poll, PollOutcome, Ruling,
+    SchemaRow, Segment, Verdict,
 };
 
 /// Most elements that room is made for at once; a longer list grows as it is read.
@@ -30,11 +31,24 @@ pub(crate) fn decode(
     schema: &Schema,
     steps: &[Renames],
 ) -> Result<(Entry, Aside), Malformed> {
-    let (sealed, sum) = bytes.split_last_chunk::<8>().ok_or(Malformed("it is too short"))?;
-    if checksum(sealed) != u64::from_le_bytes(*sum) {
-        return Err(Malformed("its checksum is wrong"));
+    if is_noted(bytes) {
+        let (bytes, left_out) = noted(bytes)?;
+        let (mut entry, aside) = decode_plain(bytes, schema, steps)?;
+        let Entry::Commit { commit, .. } = &mut entry else {
+            return Err(Malformed("something is noted of what is no commit"));
+        };
+        commit.left_out = left_out;
+        return Ok((entry, aside));
     }
-    let mut bytes = Reader::new(sealed);
+    decode_plain(bytes, schema, steps)
+}
+
+fn decode_plain(
+    bytes: &[u8],
+    schema: &Schema,
+    steps: &[Renames],
+) -> Result<(Entry, Aside), Malformed> {
+    let mut bytes = unsealed(bytes)?;
     if !matches!(bytes.byte()?, FORMAT | FORMAT_SCHEMA) {
         return Err(Malformed("its format is not known; a newer groma may have written it"));
     }
@@ -110,6 +124,11 @@ impl<'a> Decoder<'a> {
             tag::FORK_BY => self.fork(),
             tag::DROP => Ok(Entry::Drop { name: self.text()? }),
             tag::SCHEMA => Ok(Entry::Schema(self.schema_row()?)),
+            tag::COMPACTED => Ok(Entry::Compacted {
+                oldest: Version(self.bytes.number()?),
+                heard_at: self.time()?,
+                began_at: self.time()?,
+            }),
             other => self.committed(other),
         }
     }
@@ -166,6 +185,7 @@ impl<'a> Decoder<'a> {
         Ok(Commit {
             poll,
             merged_from: None,
+            left_out: LeftOut::default(),
             source: self.text()?,
             heard_at: self.time()?,
             problems: self.list(3, Decoder::problem)?,

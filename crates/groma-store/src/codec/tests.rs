@@ -5,7 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::set_aside::Aside;
-use crate::{Alias, Change, ForkMode, MergedFrom, Poll, PollOutcome, Ruling, Segment, Verdict};
+use crate::{
+    Alias, Change, ForkMode, LeftOut, MergedFrom, Poll, PollOutcome, Ruling, Segment, Verdict,
+};
 
 /// Every attribute of every sort that a value can be.
 fn schema() -> Arc<Schema> {
@@ -131,17 +133,27 @@ fn problem() -> impl Strategy<Value = Problem> {
 fn entry() -> impl Strategy<Value = Entry> {
     let commit = (
         (text(), any::<u64>(), any::<u64>(), text(), time()),
-        option::of((text(), any::<u64>())),
+        (
+            option::of((text(), any::<u64>())),
+            any::<u64>(),
+            vec((text(), time()), 0..2),
+            option::of(proptest::collection::btree_set(text(), 0..3)),
+        ),
         (vec(change(), 0..12), vec(problem(), 0..3), vec(segment(), 0..3), poll()),
     );
     prop_oneof![
-        6 => commit.prop_map(|(head, merged, (changes, problems, segments, poll))| {
+        6 => commit.prop_map(|(head, (merged, left_out, observed, news), rest)| {
+            let (changes, problems, segments, poll) = rest;
+            let left_out = LeftOut { changes: left_out, observed, news };
             let merged_from =
                 merged.map(|(name, version)| MergedFrom { name, version: Version(version) });
             let (database, version, problems_not_kept, source, heard_at) = head;
             let commit =
-                Commit { source, heard_at, changes, problems, segments, poll, merged_from };
+                Commit { source, heard_at, changes, problems, segments, poll, merged_from, left_out };
             Entry::Commit { database, version: Version(version), commit, problems_not_kept }
+        }),
+        1 => (any::<u64>(), time(), time()).prop_map(|(oldest, heard_at, began_at)| {
+            Entry::Compacted { oldest: Version(oldest), heard_at, began_at }
         }),
         1 => ((text(), text(), time(), text()), any::<bool>(), option::of(0..u64::MAX), vec(change(), 0..4)).prop_map(
             |((name, template, created_at, created_by), tracking, at, back)| {

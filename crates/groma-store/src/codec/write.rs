@@ -4,10 +4,10 @@ use groma_model::{AttributeIndex, EntityRef, Fact, Interval, KindId, Schema, Tim
 use rustc_hash::FxHashMap;
 
 use super::bytes::{checksum, put_fixed, put_number, put_signed};
-use super::{Entry, FORMAT, FORMAT_SCHEMA, tag};
+use super::{Entry, FORMAT, FORMAT_SCHEMA, tag, with_note};
 use crate::{
-    Alias, Change, Commit, Fork, ForkMode, Poll, PollOutcome, Ruling, SchemaRow, StoreError,
-    Verdict,
+    Alias, Change, Commit, Fork, ForkMode, LeftOut, Poll, PollOutcome, Ruling, SchemaRow,
+    StoreError, Verdict,
 };
 
 /// Writes an entry. Cost: linear.
@@ -26,7 +26,14 @@ pub(crate) fn encode(entry: &Entry, schema: &Schema) -> Result<Vec<u8>, StoreErr
         body: Vec::new(),
     };
     writer.entry(entry)?;
-    Ok(writer.finish(if matches!(entry, Entry::Schema(_)) { FORMAT_SCHEMA } else { FORMAT }))
+    let bytes =
+        writer.finish(if matches!(entry, Entry::Schema(_)) { FORMAT_SCHEMA } else { FORMAT });
+    Ok(match entry {
+        Entry::Commit { commit, .. } if commit.left_out != LeftOut::default() => {
+            with_note(&bytes, &commit.left_out)
+        }
+        _ => bytes,
+    })
 }
 
 struct Writer<'a> {
@@ -67,6 +74,12 @@ impl<'a> Writer<'a> {
                 self.commit(commit)?;
             }
             Entry::Fork { fork, back } => self.fork(fork, back)?,
+            Entry::Compacted { oldest, heard_at, began_at } => {
+                self.body.push(tag::COMPACTED);
+                self.number(oldest.0);
+                self.time(*heard_at);
+                self.time(*began_at);
+            }
             Entry::Drop { name } => {
                 self.body.push(tag::DROP);
                 self.text(name);

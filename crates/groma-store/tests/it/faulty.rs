@@ -1,5 +1,6 @@
 //! A journal that fails as disks do, and the law that nothing acknowledged is lost.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -39,11 +40,11 @@ struct Kept(Vec<(u64, Vec<u8>)>);
 impl JournalReader for Kept {
     fn read(
         &self,
-        after: u64,
+        from: u64,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
-        let behind = self.0.iter().filter(|(sequence, _)| *sequence > after);
-        let _ = behind.into_iter().try_for_each(|(sequence, entry)| each(*sequence, entry));
+        let mut left = self.0.iter().filter(|(sequence, _)| from <= *sequence);
+        let _ = left.try_for_each(|(sequence, entry)| each(*sequence, entry));
         Ok(())
     }
 }
@@ -76,15 +77,13 @@ impl Journal for Faulty {
         Ok(sequence)
     }
 
-    fn rewrite(&mut self, last: u64, base: &[Vec<u8>]) -> Result<(), JournalError> {
+    fn rewrite(&mut self, rewritten: &[(u64, Vec<u8>)]) -> Result<(), JournalError> {
         if self.rewrite_fails == Some(Leaves::Nothing) {
             return Err(full());
         }
-        let mut entries = self.entries.lock().unwrap();
-        let until = entries.partition_point(|(sequence, _)| *sequence <= last);
-        let kept = entries.split_off(until);
-        assert!(base.len() <= entries.len(), "a base is shorter than what it stands for");
-        *entries = (last + 1 - base.len() as u64..).zip(base.iter().cloned()).chain(kept).collect();
+        let mut entries: BTreeMap<_, _> = self.entries.lock().unwrap().drain(..).collect();
+        entries.extend(rewritten.iter().cloned());
+        self.entries.lock().unwrap().extend(entries);
         self.rewrite_fails.map_or(Ok(()), |_| Err(full()))
     }
 

@@ -21,6 +21,8 @@ pub(crate) enum Act {
     Commit(String, Vec<Change>, usize),
     Segments(String),
     Fork(String, String, ForkMode),
+    /// As the template was some versions ago.
+    ForkOfThePast(String, String, u64),
     Merge(String, String, Option<Side>),
     Drop(String),
 }
@@ -35,6 +37,7 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         4 => (name(), changes(6), 0..3_usize).prop_map(|(name, changes, problems)| Act::Commit(name, changes, problems)),
         1 => name().prop_map(Act::Segments),
         2 => (name(), name(), mode).prop_map(|(name, template, mode)| Act::Fork(name, template, mode)),
+        1 => (name(), name(), 0..6_u64).prop_map(|(name, template, ago)| Act::ForkOfThePast(name, template, ago)),
         2 => (name(), name(), any::<bool>()).prop_map(|(from, into, theirs)| {
             Act::Merge(from, into, theirs.then_some(Side::Theirs))
         }),
@@ -42,7 +45,8 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-pub(crate) fn act_on(world: &mut World, act: &Act, at: Timestamp) {
+pub(crate) fn act_on(world: &mut World, act: &Act, heard_at: Timestamp) {
+    let at = heard_at;
     let source = "someone".into();
     // Refusals are part of life here: they must leave no trace.
     let _ = match act {
@@ -60,6 +64,10 @@ pub(crate) fn act_on(world: &mut World, act: &Act, at: Timestamp) {
         }
         Act::Fork(name, template, mode) => {
             world.make_fork(Fork { mode: *mode, ..Fork::new(&**name, &**template, at) })
+        }
+        Act::ForkOfThePast(name, template, ago) => {
+            let at = Some(Version(world.version().0.saturating_sub(*ago)));
+            world.make_fork(Fork { at, ..Fork::new(&**name, &**template, heard_at) })
         }
         Act::Merge(from, into, otherwise) => {
             let decisions = Decisions { otherwise: *otherwise, ..Decisions::default() };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use groma_model::{Timestamp, Version};
-use groma_store::{Change, LIVE, Snapshot, StoreError, World};
+use groma_store::{Change, Database, LIVE, Snapshot, StoreError, World};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -13,12 +13,14 @@ use crate::made::{changes, commit, schema, shown, shown_state};
 
 /// What was seen of each database that is still there, by version, since before it was a fork.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     by_name: BTreeMap<String, BTreeMap<Version, String>>,
+    /// Of forks of the past: up to which version they are what the template was, at which one.
+    of_the_past: BTreeMap<String, Vec<(Version, Version)>>,
 }
 
 impl Seen {
-    fn of(world: &World) -> Seen {
+    pub(crate) fn of(world: &World) -> Seen {
         let mut seen = Seen::default();
         seen.by_name.insert(LIVE.into(), BTreeMap::new());
         seen.look(world);
@@ -28,36 +30,76 @@ impl Seen {
     fn look(&mut self, world: &World) {
         self.by_name.retain(|name, _| world.database(name).is_ok());
         for (name, states) in &mut self.by_name {
-            states.insert(world.version(), shown_state(world.database(name).unwrap()));
+            let database = world.database(name).unwrap();
+            states.entry(world.version()).or_insert_with(|| shown_with_age(database));
         }
     }
 
-    fn act(&mut self, world: &mut World, act: &Act, at: Timestamp) {
+    pub(crate) fn act(&mut self, world: &mut World, act: &Act, at: Timestamp) {
         // A name that is dropped and made again is another database.
         if let Act::Drop(name) = act
             && name != LIVE
         {
             self.by_name.remove(name);
+            self.of_the_past.remove(name);
         }
+        let made = world.version();
         let template = match act {
-            Act::Fork(name, template, _) if world.database(name).is_err() => {
+            Act::Fork(name, template, _) | Act::ForkOfThePast(name, template, _)
+                if world.database(name).is_err() =>
+            {
                 self.by_name.get(template).cloned().map(|states| (name.clone(), states))
             }
             _ => None,
         };
         act_on(world, act, at);
-        self.by_name.extend(template);
+        if let Some((name, mut states)) = template
+            && let Ok(database) = world.database(&name)
+        {
+            if let Act::Fork(_, template, _) | Act::ForkOfThePast(_, template, _) = act {
+                let mut stretches = self.of_the_past.get(template).cloned().unwrap_or_default();
+                if let Act::ForkOfThePast(..) = act {
+                    let as_of = database.version();
+                    let then = states.range(as_of..).next().unwrap().1.clone();
+                    let later = states.range_mut(as_of..).map(|(_, state)| state);
+                    later.for_each(|state| state.clone_from(&then));
+                    stretches.push((made, as_of));
+                }
+                self.of_the_past.insert(name.clone(), stretches);
+            }
+            self.by_name.insert(name, states);
+        }
         self.look(world);
     }
 
-    fn check(&self, world: &World) {
-        for (name, states) in &self.by_name {
-            for (version, state) in states {
-                let database = world.database_at(name, *version).unwrap();
-                assert_eq!(&shown_state(&database), state, "{name} at {version}");
+    /// Versions before this one can no longer be asked for.
+    pub(crate) fn forget(&mut self, oldest: Version) {
+        for (name, states) in &mut self.by_name {
+            *states = states.split_off(&oldest);
+            for (made, as_of) in self.of_the_past.get(name).into_iter().flatten() {
+                if *as_of < oldest {
+                    *states = states.split_off(&Version(made.0 + 1));
+                }
             }
         }
     }
+
+    pub(crate) fn check(&self, world: &World) {
+        for (name, states) in &self.by_name {
+            for (version, state) in states {
+                let database = world.database_at(name, *version).unwrap();
+                assert_eq!(&shown_with_age(&database), state, "{name} at {version}");
+            }
+        }
+    }
+}
+
+/// Everything in a database, and of `live` since when each entity is known: in a fork that follows its
+/// template that depends on when it was looked at.
+fn shown_with_age(database: &Database) -> String {
+    let live = (&**database.name() == LIVE).then_some(database.snapshot());
+    let ages = live.into_iter().flat_map(Snapshot::said).map(|entity| entity.first_heard());
+    format!("{} {:?}", shown_state(database), ages.collect::<Vec<_>>())
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod changes;
+mod compact;
 mod databases;
 mod demo;
 mod diff;
@@ -73,6 +74,7 @@ enum Verb {
     Diff(diff::Args),
     Merge(merge::Args),
     Drop(drop::Args),
+    Compact(compact::Args),
     Databases(databases::Args),
     Changes(changes::Args),
     History(history::Args),
@@ -152,6 +154,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Diff(args) => diff::run(&args, &groma),
         Verb::Merge(args) => merge::run(&args, &groma),
         Verb::Drop(args) => drop::run(&args, &groma),
+        Verb::Compact(args) => compact::run(&args, &groma),
         Verb::Databases(args) => databases::run(&args, &groma),
         Verb::Changes(args) => changes::run(&args, &groma),
         Verb::History(args) => history::run(&args, &groma),
