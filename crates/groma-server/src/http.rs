@@ -135,6 +135,11 @@ async fn metrics(_asking: Asking, State(door): State<Arc<Door>>) -> Response {
     let version = databases.iter().map(|database| database.version().0).max().unwrap_or(0);
     let text = door.metrics.text(&[
         ("groma_version", "The world's version: how many commits and forks there were.", version),
+        (
+            "groma_oldest_version",
+            "The oldest version that can be asked; 0: nothing was given up.",
+            door.engine.oldest_version().0.0,
+        ),
         ("groma_databases", "Databases, live included.", databases.len() as u64),
     ]);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()

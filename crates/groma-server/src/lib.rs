@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod journal;
 mod metrics;
+mod retention;
 mod schedule;
 mod serve;
 mod store;

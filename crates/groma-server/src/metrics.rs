@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use crate::retention::Retained;
+
 /// A door, with what goes through it.
 #[derive(Debug, Default)]
 pub(crate) struct DoorMetrics {
@@ -57,6 +59,7 @@ const LIMITS: [(Limit, &str); 6] = [
 pub(crate) struct Metrics {
     pub(crate) wire: std::sync::Arc<DoorMetrics>,
     pub(crate) http: std::sync::Arc<DoorMetrics>,
+    pub(crate) retained: std::sync::Arc<Retained>,
     limits: [AtomicU64; LIMITS.len()],
 }
 
@@ -124,6 +127,26 @@ impl Metrics {
             .map(|((_, name), counter)| (format!("{{limit=\"{name}\"}}"), count(counter)))
             .collect();
         family("groma_limits_hit_total", "counter", "Requests that hit a limit.", &limits);
+        for (name, help, of) in [
+            (
+                "groma_compactions_total",
+                "Times that the far past was given up.",
+                &self.retained.compactions,
+            ),
+            (
+                "groma_compacted_changes_total",
+                "Changes that were given up.",
+                &self.retained.changes,
+            ),
+        ] {
+            family(name, "counter", help, &[(String::new(), count(of))]);
+        }
+        family(
+            "groma_compaction_hold_max_microseconds",
+            "gauge",
+            "The longest that others waited for a step of giving up the far past.",
+            &[(String::new(), count(&self.retained.longest_hold_micros))],
+        );
         for (name, help, value) in gauges {
             family(name, "gauge", help, &[(String::new(), *value as i64)]);
         }

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use crate::http;
+use crate::retention;
 use crate::tls::Tls;
 use crate::users::{Verifier, random};
 use crate::wire::{Door, attend};
@@ -44,6 +45,8 @@ pub struct ServeConfig {
     pub sources: Vec<SourceConfig>,
     /// How long to leave a source alone that does not answer.
     pub back_off: BackOff,
+    /// How long what was known is kept, at least. `None`: for ever.
+    pub retain: Option<Duration>,
 }
 
 impl Default for ServeConfig {
@@ -56,6 +59,7 @@ impl Default for ServeConfig {
             idle_timeout: None,
             sources: Vec::new(),
             back_off: BackOff::FETCHES,
+            retain: None,
         }
     }
 }
@@ -115,6 +119,7 @@ pub struct Server {
     engine_threads: Runtime,
     sources: Sources,
     sockets: Arc<Semaphore>,
+    retain: Option<Duration>,
     _beacon: Beacon,
 }
 
@@ -164,6 +169,7 @@ impl Server {
             engine_threads,
             sources,
             sockets: Arc::new(Semaphore::new(config.connections_max + SOCKETS_WITHOUT_SESSION_MAX)),
+            retain: config.retain,
             _beacon: beacon,
         })
     }
@@ -201,6 +207,11 @@ impl Server {
             let (door, sockets) = (Arc::clone(&self.door), Arc::clone(&self.sockets));
             tokio::spawn(http::serve(listener, door, sockets, async { drop(http_stopped.await) }))
         });
+        let retention = self.retain.map(|retain| {
+            let retained = Arc::clone(&self.door.metrics.retained);
+            let keep = retention::keep_for(self.store.engine().clone(), retain, retained);
+            self.engine_threads.spawn(keep)
+        });
         let mut clients = JoinSet::new();
         tokio::pin!(stop);
         loop {
@@ -219,6 +230,9 @@ impl Server {
         }
         self.store.schedule().stop();
         clients.shutdown().await;
+        if let Some(retention) = retention {
+            retention.abort();
+        }
         drop(http_stop);
         if let Some(mut http) = http
             && tokio::time::timeout(SHUTDOWN_PATIENCE, &mut http).await.is_err()

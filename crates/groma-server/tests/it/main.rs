@@ -14,6 +14,7 @@ mod limits;
 mod netbox_double;
 mod psql;
 mod python;
+mod retention;
 mod roles;
 mod schedule;
 mod served;

@@ -54,6 +54,10 @@ pub(super) struct Args {
     /// Sources to ask again and again: a TOML file, read again at SIGHUP
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
+    /// How long to keep what was known, such as 30d; what was known longer ago is given up in the
+    /// background. Default: for ever
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    retain: Option<Duration>,
 }
 
 /// As without any flag, for the verbs that serve at their end.
@@ -90,6 +94,7 @@ impl Args {
                 Some(file) => read_sources(file)?,
                 None => Vec::new(),
             },
+            retain: self.retain,
             ..ServeConfig::default()
         })
     }
@@ -167,6 +172,7 @@ async fn follow(file: PathBuf, sources: Sources) {
 }
 
 /// `500ms`, `30s`, `5min`, `1h`.
+/// `500ms`, `30s`, `5min`, `1h`, `30d`, `8w`.
 fn read_time(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 =
@@ -176,6 +182,8 @@ fn read_time(text: &str) -> Result<Duration, String> {
         "s" => 1_000,
         "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 7 * 86_400_000,
         other => return Err(format!("\"{other}\" is not a unit such as s or min")),
     };
     match number.checked_mul(milliseconds) {
