@@ -26,6 +26,7 @@ pub mod programs;
 mod server;
 mod spec;
 mod truth;
+mod verbs;
 mod words;
 
 pub use chart::{Axis, Chart, Mark, Series};
@@ -37,3 +38,4 @@ pub use pool::PoolKind;
 pub use server::serve;
 pub use spec::{CONNECTIONS_MAX, LOCKS_MAX, Load, Order, Service, Shape};
 pub use truth::{LockTruth, Truth, Window};
+pub use verbs::run;

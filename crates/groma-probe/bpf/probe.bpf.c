@@ -565,7 +565,11 @@ static inline_always void receive(u64 number)
 	describe((void *)current_task(), number, &what);
 	if (!what.socket)
 		return;
-	map_update(&sockets, &what.socket, &state, BPF_ANY);
+	struct socket_state *known = map_lookup(&sockets, &what.socket);
+	if (known)
+		known->received = 1; // far cheaper than an update
+	else
+		map_update(&sockets, &what.socket, &state, BPF_ANY);
 	u32 tid = (u32)current_pid_tgid();
 	struct thread *thread = map_lookup(&threads, &tid);
 	if (thread) {

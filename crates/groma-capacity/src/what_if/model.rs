@@ -170,10 +170,16 @@ const LOCKS_KEPT: usize = 16;
 /// A lock whose name is not known.
 pub(super) const UNNAMED: &str = "unseen";
 
-/// Seconds of hand-over per request: one for each of its holds. Unknown without either.
+/// Of the CPU time that threads wanted, the share not given from which on a hand-over is mostly a wait for
+/// a CPU: the model has that already.
+const STARVED_MAX: f64 = 0.1;
+
+/// Seconds of hand-over per request: one for each of its holds. Unknown without either, or where CPUs
+/// were short.
 fn hand_off(now: &Measured, name: &str, unit: Unit, demand: f64) -> f64 {
     let lock = now.locks.iter().find(|lock| lock.name == name);
-    let delay = lock.and_then(|lock| lock.hand_off).filter(|_| unit == Unit::Requests);
+    let starved = now.starved.is_some_and(|share| share > STARVED_MAX);
+    let delay = lock.and_then(|lock| lock.hand_off).filter(|_| unit == Unit::Requests && !starved);
     let holds = lock.and_then(|lock| lock.hold).filter(|hold| *hold > 0.0);
     delay.map_or(0.0, |delay| delay * holds.map_or(1.0, |hold| demand / hold))
 }

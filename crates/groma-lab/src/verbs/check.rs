@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use groma_capacity::{Method, Tier};
-use groma_lab::check::{CSV_HEADER, Errors, Pressure, Row, Run, TABLE_HEADER, errors};
-use groma_lab::{Flags, Service};
 
-use super::list;
-use crate::{program, say};
+use super::{list, program, say};
+use crate::check::{CSV_HEADER, Errors, Pressure, Row, Run, TABLE_HEADER, errors};
+use crate::{Flags, Service};
 
-pub(crate) fn run(mut flags: Flags) -> Result<(), String> {
+pub(super) fn run(mut flags: Flags) -> Result<(), String> {
     let values: Vec<f64> = list(&mut flags, "values", "0.1,0.3,0.5,0.7,0.9")?;
     let pressures: Vec<Pressure> = list(&mut flags, "loads", "heavy,medium,light")?;
     let time = flags.duration("for")?.unwrap_or(Duration::from_secs(3));

@@ -4,11 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-use groma_lab::{Clients, Flags, Load};
+use super::say;
+use crate::{Clients, Flags, Load};
 
-use crate::say;
-
-pub(crate) fn run(mut flags: Flags) -> Result<(), String> {
+pub(super) fn run(mut flags: Flags) -> Result<(), String> {
     let port: u16 = flags.take("port")?.ok_or("--port: where does the server listen?")?;
     let time = flags.duration("for")?.unwrap_or(Duration::from_secs(5));
     let load = Load::from_flags(&mut flags)?;

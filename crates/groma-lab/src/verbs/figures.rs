@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use groma_lab::check::{Pressure, Row, Run};
-use groma_lab::{Flags, Service, figures};
-
-use crate::{program, say};
+use super::{list, program, say};
+use crate::check::{Pressure, Row, Run};
+use crate::{Flags, Service, figures};
 
 /// Windows of one second for each of the three loads of the figure over time.
 const PHASE: usize = 10;
 /// Turns with and without the probe.
 const TURNS: usize = 5;
 
-pub(crate) fn run(mut flags: Flags) -> Result<(), String> {
+pub(super) fn run(mut flags: Flags) -> Result<(), String> {
     let folder: PathBuf = flags.take("to")?.ok_or("--to: which folder?")?;
     let time = flags.duration("for")?.unwrap_or(Duration::from_secs(3));
+    let only: Vec<String> = list(&mut flags, "only", "over-time,p,request-rate")?;
+    let wanted = |name: &str| only.iter().any(|one| one == name);
     let service = Service::from_flags(&mut flags)?;
     flags.all_taken()?;
     let program = program()?;
@@ -25,7 +26,15 @@ pub(crate) fn run(mut flags: Flags) -> Result<(), String> {
         say(&format!("{name}.csv, {name}.svg\n"))
     };
 
-    keep(figures::over_time(&program, &with_p(0.4), PHASE)?, "p-over-time")?;
+    if wanted("over-time") {
+        keep(figures::over_time(&program, &with_p(0.4), PHASE)?, "p-over-time")?;
+    }
+    if wanted("request-rate") {
+        keep(figures::request_rate(&program, with_p, time / 2, TURNS)?, "request-rate")?;
+    }
+    if !wanted("p") {
+        return Ok(());
+    }
     let mut rows = Vec::new();
     for pressure in [Pressure::Heavy, Pressure::Medium] {
         for p in (1..10).map(|tenth| f64::from(tenth) / 10.0) {
@@ -36,6 +45,5 @@ pub(crate) fn run(mut flags: Flags) -> Result<(), String> {
     let cpus =
         rows.iter().find_map(|row| row.checked.report.measured.as_ref()).map_or(1.0, |m| m.cpus);
     keep(figures::injected(&rows, Pressure::Heavy, cpus), "p-heavy")?;
-    keep(figures::injected(&rows, Pressure::Medium, cpus), "p-medium")?;
-    keep(figures::request_rate(&program, with_p, time / 2, TURNS)?, "request-rate")
+    keep(figures::injected(&rows, Pressure::Medium, cpus), "p-medium")
 }

@@ -1,16 +1,49 @@
 //! One file for each verb.
 
-pub(crate) mod check;
-pub(crate) mod drive;
-pub(crate) mod figures;
-pub(crate) mod predict;
-pub(crate) mod programs;
-pub(crate) mod serve;
+mod check;
+mod drive;
+mod figures;
+mod predict;
+mod programs;
+mod serve;
 
 use std::fmt::Display;
+use std::io::Write;
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::{env, io};
 
-use groma_lab::Flags;
+use crate::flags::Flags;
+
+/// Does what the words of a command line say; the first is the verb.
+///
+/// # Errors
+/// One line for people: what was asked, why it cannot be, what to try.
+pub fn run(mut words: impl Iterator<Item = String>) -> Result<(), String> {
+    let verb = words.next().unwrap_or_default();
+    let flags = Flags::read(words)?;
+    match verb.as_str() {
+        "serve" => serve::run(flags),
+        "drive" => drive::run(flags),
+        "check" => check::run(flags),
+        "predict" => predict::run(flags),
+        "programs" => programs::run(flags),
+        "figures" => figures::run(flags),
+        "help" | "--help" | "-h" | "" => say(include_str!("../help.txt")),
+        _ => Err(format!("there is no verb \"{verb}\"; groma-lab --help lists them")),
+    }
+}
+
+/// Prints, and flushes: who reads may wait for it.
+fn say(text: &str) -> Result<(), String> {
+    let mut out = io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| error.to_string())
+}
+
+/// This program, to start servers with.
+fn program() -> Result<PathBuf, String> {
+    env::current_exe().map_err(|error| format!("cannot find itself: {error}"))
+}
 
 /// A list of values with commas between them, or the usual ones.
 fn list<T: FromStr<Err: Display>>(

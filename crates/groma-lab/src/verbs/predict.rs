@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use groma_lab::predict::{self, BASE};
-use groma_lab::{Flags, Service};
-
-use super::list;
-use crate::{program, say};
+use super::{list, program, say};
+use crate::predict::{self, BASE};
+use crate::{Flags, Service};
 
 /// Of the clients: they ask for less than one processor's worth in the beginning.
 const THINK_OF_DEMAND: f64 = 4.0;
 
-pub(crate) fn run(mut flags: Flags) -> Result<(), String> {
+pub(super) fn run(mut flags: Flags) -> Result<(), String> {
     let values: Vec<f64> = list(&mut flags, "values", "0.3,0.8")?;
     let time = flags.duration("for")?.unwrap_or(Duration::from_secs(4));
     let think = flags.duration("think")?;

@@ -4,16 +4,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use groma_capacity::{Lock, Measured};
-use groma_lab::{Flags, check, programs};
 use groma_probe::Options;
 
-use super::list;
-use crate::say;
+use super::{list, say};
+use crate::{Flags, check, programs};
 
 /// Locks told of each program.
 const LOCKS_TOLD: usize = 3;
 
-pub(crate) fn run(mut flags: Flags) -> Result<(), String> {
+pub(super) fn run(mut flags: Flags) -> Result<(), String> {
     let only: Vec<String> = list(&mut flags, "only", "postgres,memcached,python,java")?;
     let time = flags.duration("for")?.unwrap_or(Duration::from_secs(5));
     flags.all_taken()?;

@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use groma_capacity::{Method, Tier};
 use groma_lab::check::{Checked, Pressure, Run};
-use groma_lab::{Lab, Load, LockKind, PoolKind, Service, os};
+use groma_lab::{Lab, Load, LockKind, PoolKind, Service, os, programs};
 use groma_probe::{Options, Probe, Target};
 
 use crate::program;
@@ -204,6 +205,28 @@ fn who_may_nothing_still_measures_his_own() {
         let bound = if load < 4.0 { 0.15 } else { 0.35 };
         assert!(error.abs() <= bound, "{rows}");
     }
+}
+
+/// Its interpreter lock is a condition variable: read as idle waiting, p would be 1.
+#[test]
+fn a_program_that_hides_its_locks_is_unknown() {
+    if !can_watch(Tier::BpfOwner) {
+        return;
+    }
+    let cases = programs::cases();
+    let case = cases.iter().find(|case| case.program == "python").unwrap();
+    let python = match case.start(TIME) {
+        Ok(python) => python,
+        Err(error) => return println!("skipped: python3: {error}"),
+    };
+    let options = Options::default();
+    let mut probe = Probe::start(Target::Pids(vec![python.pid()]), options).unwrap();
+    let report = probe.measure(TIME, &AtomicBool::new(false));
+    let truth = python.finish().unwrap().truth.unwrap();
+    let measured = report.processes[0].measured.as_ref().unwrap();
+    assert!(truth.p < 0.7, "{truth:?}");
+    assert_eq!(measured.parallel, None, "{measured:#?}");
+    assert!(measured.warnings.iter().any(|text| text.starts_with("p cannot be known")));
 }
 
 fn open_to_all(folder: &Path) {
