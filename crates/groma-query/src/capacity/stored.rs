@@ -156,14 +156,14 @@ fn not_measured(snapshot: &Snapshot, name: &str, all: &[Program]) -> QueryError 
     }
     if all.is_empty() {
         return error.with_hint(
-            "Nothing was measured yet: run `groma probe --pid PID --to live` on its machine, or give a report to capacity_record('...').",
+            "Nothing was measured yet: run `groma probe --pid PID --json | groma capacity record -` on its machine, or give a report to capacity_record('...').",
         );
     }
     let keys = all.iter().map(|program| &*program.key);
     let nearest = groma_model::nearest(name, keys);
     let meant = nearest.map(|nearest| format!("Was \"{nearest}\" meant? ")).unwrap_or_default();
     error.with_hint(format!(
-        "{meant}SELECT id FROM capacity.scalability lists what was measured; `groma probe --to live` measures more."
+        "{meant}SELECT id FROM capacity.scalability lists what was measured; `groma probe --json | groma capacity record -` measures more."
     ))
 }
 

@@ -158,7 +158,7 @@ impl Visits {
             let message =
                 "none of the programs that the message log calls was measured with a throughput";
             return Err(QueryError::new(QueryError::NO_OBJECT, message).with_hint(
-                "Programs are found by service.instance.runs_on: name the process, and measure it with `groma probe --to live`.",
+                "Programs are found by service.instance.runs_on: name the process, and measure it with `groma probe --json | groma capacity record -`.",
             ));
         }
         let visit = |(program, (instances, requests)): (usize, (_, u64))| Visit {

@@ -2,11 +2,13 @@
 
 mod pictures;
 
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
+use serde_json::Value;
 
 use super::{Answered, Groma, InDatabase, say};
 use crate::ask::{self, Rows, literal};
@@ -31,7 +33,8 @@ const WINDOWS: &str = "at, program, release, round(p, 3) AS p, round(p_low, 3) A
 
 /// Ask how measured programs scale, and what other CPUs, clients or faster locks would give
 ///
-/// `groma probe --to live` measures. A program is named by its id in capacity.scalability, its process,
+/// `groma probe --json | groma capacity record -` measures. A program is named by its id in
+/// capacity.scalability, its process,
 /// an instance or service that runs there, its name on any host, or a host.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -123,11 +126,16 @@ struct Warnings {
     within: InDatabase,
 }
 
-/// Take reports that `groma probe --json` printed, a window per line
+/// Take reports that `groma probe --json` prints, a window per line, as they come
+///
+/// `groma probe --comm shop --json | groma capacity record -` keeps the model up to date.
 #[derive(Debug, clap::Args)]
 struct Record {
     /// File of lines; - is the standard input
     file: PathBuf,
+    /// Version of the measured programs
+    #[arg(long)]
+    release: Option<String>,
     #[command(flatten)]
     within: InDatabase,
 }
@@ -201,25 +209,40 @@ fn history(args: &History, groma: &Groma) -> Result<Answered> {
     answer(groma, &args.within.database, &call, WINDOWS, figure, pictures::history)
 }
 
+/// Sends each line as it comes. The store is open only meanwhile, so that others can use it between windows.
 fn record(args: &Record, groma: &Groma) -> Result<Answered> {
     let reading = || format!("reading {}", args.file.display());
-    let text = match args.file.to_str() {
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).with_context(reading)?;
-            text
-        }
-        _ => std::fs::read_to_string(&args.file).with_context(reading)?,
+    let lines: Box<dyn BufRead> = match args.file.to_str() {
+        Some("-") => Box::new(io::stdin().lock()),
+        _ => Box::new(BufReader::new(File::open(&args.file).with_context(reading)?)),
     };
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        groma.print(&args.within.database, &recording(line))?;
+    for line in lines.lines() {
+        let line = line.with_context(reading)?;
+        if !line.trim().is_empty() {
+            groma.print(&args.within.database, &recording(&line, args.release.as_deref()))?;
+        }
     }
     Ok(Answered::Well)
 }
 
-/// The statement that takes a report.
-pub(super) fn recording(report: &str) -> String {
-    format!("SELECT * FROM capacity_record({})", literal(report.trim()))
+/// The statement that takes a report. What the model has no place for is left out: pieces of the window,
+/// and command lines, in which people put passwords.
+fn recording(report: &str, release: Option<&str>) -> String {
+    let sent = serde_json::from_str(report).map(|mut window: Value| {
+        for process in window["processes"].as_array_mut().into_iter().flatten() {
+            let Some(process) = process.as_object_mut() else { continue };
+            for left_out in ["command", "subwindows", "cumulative", "outlook"] {
+                process.remove(left_out);
+            }
+            if let Some(release) = release {
+                process.insert("release".to_owned(), release.into());
+            }
+        }
+        window.to_string()
+    });
+    // What is no JSON is for the function to refuse.
+    let sent = sent.unwrap_or_else(|_| report.to_owned());
+    format!("SELECT * FROM capacity_record({})", literal(&sent))
 }
 
 /// The statement whose rows are printed.

@@ -1,5 +1,12 @@
 //! Reports of a probe, from the file to the question, in this process as through a server.
 
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use groma_lab::{Clients, Lab, Load, Service};
+use groma_probe::{Options, Probe, Target};
+
 use crate::called::Groma;
 
 fn window(minute: u32, cpus: u32, p: f64) -> String {
@@ -51,4 +58,48 @@ fn a_file_of_reports_is_imported() {
     let history = groma.ask(&["capacity", "history", "shop", "--json"]);
     assert_eq!(history.lines().count(), 2, "{history}");
     assert!(groma.call(&["problems"]).out.contains("nonsense"));
+}
+
+/// A number of the only row of an answer in JSON.
+fn number(groma: &Groma, database: &str, question: &str) -> f64 {
+    let row = groma.ask(&["sql", "-d", database, "--json", question]);
+    let row: serde_json::Value = serde_json::from_str(&row).unwrap();
+    row["n"].as_f64().unwrap_or_else(|| panic!("{question}: {row}"))
+}
+
+#[test]
+fn a_running_server_is_measured_and_asked_what_if() {
+    let program = Path::new(env!("CARGO_BIN_EXE_groma")).with_file_name("groma-lab");
+    if !program.exists() {
+        return println!("skipped: {} is not built", program.display());
+    }
+    let lab = Lab::start(&program, &Service::with_p(0.5)).unwrap();
+    let load = Load { think: Duration::from_millis(30), ..Load::default() };
+    let _clients = Clients::start(lab.address(), &load).unwrap();
+    let mut probe = match Probe::start(Target::Pids(vec![lab.pid()]), Options::default()) {
+        Ok(probe) => probe,
+        Err(error) => return println!("skipped: {error}"),
+    };
+    let never = AtomicBool::new(false);
+    let windows: Vec<String> = (0..3)
+        .map(|_| probe.measure(Duration::from_millis(1_500), &never).to_json().to_string())
+        .collect();
+    let groma = Groma::new();
+    let file = groma.file("windows.jsonl", &windows.join("\n"));
+    groma.ask(&["capacity", "record", &file, "--release", "1.0"]);
+    let id = groma.ask(&["sql", "--json", "SELECT id FROM capacity.scalability"]);
+    let id: serde_json::Value = serde_json::from_str(&id).unwrap();
+    let history = groma.ask(&["capacity", "history", id["id"].as_str().unwrap(), "--json"]);
+    assert_eq!(history.matches(r#""release":"1.0""#).count(), 3, "{history}");
+    let used = number(&groma, "live", "SELECT cpus_used AS n FROM capacity.scalability");
+    assert!(0.05 < used, "{used}");
+
+    groma.ask(&["fork", "bigger"]);
+    let cpus = "UPDATE compute.host SET cpus = 64";
+    assert_eq!(groma.ask(&["sql", "-d", "bigger", cpus]), "UPDATE 1\n");
+    groma.ask(&["sql", "-d", "bigger", "UPDATE capacity.scalability SET cpus_limit = NULL"]);
+    let utilisation = "SELECT utilisation AS n FROM capacity.predictions";
+    let (now, then) = (number(&groma, "live", utilisation), number(&groma, "bigger", utilisation));
+    assert!(then < now / 4.0, "of 64 CPUs less is in use: {now}, then {then}");
+    assert_eq!(number(&groma, "bigger", "SELECT cpus AS n FROM capacity.predictions"), 64.0);
 }
