@@ -75,7 +75,11 @@ impl Workload {
         states: usize,
     ) -> Result<Solution, CapacityError> {
         let fits = |workload: &Self| {
-            let stages = Ring::of(workload, think).stages.len();
+            // What is folded becomes a delay, even where there was none.
+            let folds = workload.locks.len() + workload.devices.len()
+                < self.locks.len() + self.devices.len();
+            let delay = if folds { think.max(f64::MIN_POSITIVE) } else { think };
+            let stages = Ring::of(workload, delay).stages.len();
             chain::state_count(clients, stages).is_some_and(|count| count <= states)
         };
         let (kept, away) = fold(self, fits);
@@ -116,7 +120,7 @@ impl Workload {
         &self,
         clients: f64,
     ) -> Result<impl FnMut(f64) -> Result<f64, CapacityError> + use<>, CapacityError> {
-        let mut workload = Self { load: Load::Closed { clients, think: 0.0 }, ..self.clone() };
+        let mut workload = Self { load: Load::Closed { clients, think: 1.0 }, ..self.clone() };
         let first = workload.solve_quickly()?;
         let flows = match first.solver {
             Solver::Aggregated => Some(flows(self, clients.round() as usize)?),
