@@ -33,6 +33,8 @@ enum HostKey {
 struct Node {
     on: Option<EntityRef>,
     ip: Option<IpAddr>,
+    /// It had the address once, and another may have it now.
+    is_former: bool,
     mac: Option<Mac>,
     vid: Option<u16>,
     device: Option<DeviceIndex>,
@@ -42,6 +44,7 @@ struct Node {
 #[derive(Debug, Default)]
 struct Chain {
     ip: Option<IpAddr>,
+    is_former: bool,
     mac: Option<Mac>,
     vid: Option<u16>,
     device: Option<DeviceIndex>,
@@ -61,9 +64,12 @@ pub(crate) struct Builder<'a> {
     attached: FxHashMap<MachineKey, Option<Attached>>,
     hosts: FxHashMap<HostKey, u32>,
     host_count: u32,
+    /// End points that had their address once.
+    former: FxHashSet<EndpointIndex>,
     index: Index,
     registry: Registry,
 }
+
 impl<'a> Builder<'a> {
     pub(crate) fn build(
         reader: Reader<'_>,
@@ -82,6 +88,7 @@ impl<'a> Builder<'a> {
             attached: FxHashMap::default(),
             hosts: FxHashMap::default(),
             host_count: 0,
+            former: FxHashSet::default(),
             index: Index::default(),
             registry: Registry::default(),
         };
@@ -108,16 +115,24 @@ impl<'a> Builder<'a> {
             order.push(id.clone());
             nodes.insert(id.clone(), node);
         };
+        let mut former = Vec::new();
         for row in reader.rows("service.instance", ["runs_on", "address"]) {
             let ip = row.text(1).and_then(parse_ip_and_port);
-            let node = Node { on: row.reference(0).cloned(), ip, ..Node::default() };
+            let is_former = row.is_former(1);
+            let node = Node { on: row.reference(0).cloned(), ip, is_former, ..Node::default() };
             if let Some(address) = row.text(1).filter(|address| address.contains(':')) {
                 // Instances come first, so that the number is known; of several with one address
-                // and port the first by name is meant.
+                // and port the first by name is meant, of those that have it before those that had.
                 let index = EndpointIndex::from(self.nodes.len());
-                self.index.by_name.entry(address.into()).or_insert(index);
+                match is_former {
+                    true => former.push((address, index)),
+                    false => drop(self.index.by_name.entry(address.into()).or_insert(index)),
+                }
             }
             note(&mut self.nodes, row.id(), node);
+        }
+        for (address, index) in former {
+            self.index.by_name.entry(address.into()).or_insert(index);
         }
         for row in reader.rows("compute.process", ["runs_on"]) {
             let node = Node { on: row.reference(0).cloned(), ..Node::default() };
@@ -125,11 +140,9 @@ impl<'a> Builder<'a> {
         }
         for row in reader.rows("compute.container", ["runs_on", "address"]) {
             let ip = row.text(1).and_then(parse_ip_and_port);
-            note(
-                &mut self.nodes,
-                row.id(),
-                Node { on: row.reference(0).cloned(), ip, ..Node::default() },
-            );
+            let is_former = row.is_former(1);
+            let node = Node { on: row.reference(0).cloned(), ip, is_former, ..Node::default() };
+            note(&mut self.nodes, row.id(), node);
         }
         for row in reader.rows("compute.vm", ["host", "address", "mac", "vlan"]) {
             let node = Node {
@@ -137,7 +150,7 @@ impl<'a> Builder<'a> {
                 ip: row.text(1).and_then(parse_ip_and_port),
                 mac: row.text(2).and_then(Mac::parse),
                 vid: row.vid(3),
-                device: None,
+                ..Node::default()
             };
             note(&mut self.nodes, row.id(), node);
         }
@@ -168,7 +181,9 @@ impl<'a> Builder<'a> {
         for _ in 0..CHAIN_MAX {
             let Some(id) = at.take() else { return chain };
             let Some(node) = self.nodes.get(&id) else { return chain };
-            chain.ip = chain.ip.or(node.ip);
+            if chain.ip.is_none() && node.ip.is_some() {
+                (chain.ip, chain.is_former) = (node.ip, node.is_former);
+            }
             chain.mac = chain.mac.or(node.mac);
             chain.vid = chain.vid.or(node.vid);
             chain.device = chain.device.or(node.device);
@@ -182,7 +197,7 @@ impl<'a> Builder<'a> {
             &entity.key,
             format!("it runs on a chain of more than {CHAIN_MAX} things, or in a circle"),
         );
-        Chain { ip: chain.ip, ..Chain::default() }
+        Chain { ip: chain.ip, is_former: chain.is_former, ..Chain::default() }
     }
 
     fn add(&mut self, entity: Option<EntityRef>, name: Arc<str>, chain: Chain) -> EndpointIndex {
@@ -213,7 +228,7 @@ impl<'a> Builder<'a> {
             (Some(ip), _) => self.routing.prefix_of(ip),
             _ => None,
         };
-        self.push(Endpoint {
+        let index = self.push(Endpoint {
             entity,
             name,
             ip,
@@ -230,7 +245,11 @@ impl<'a> Builder<'a> {
             subnet,
             prefix,
             vid,
-        })
+        });
+        if chain.is_former {
+            self.former.insert(index);
+        }
+        index
     }
 
     fn keyer(&self) -> Keyer<'a> {
@@ -378,10 +397,16 @@ impl<'a> Builder<'a> {
 
     /// Every address that someone holds or was heard from.
     fn add_addresses(&mut self) {
-        for (index, endpoint) in self.registry.list.iter().enumerate() {
-            // An instance on a machine shares its address: the machine, being later, is meant.
-            if let Some(ip) = endpoint.ip {
-                self.index.by_ip.insert(ip, EndpointIndex::from(index));
+        for former in [true, false] {
+            for (index, endpoint) in self.registry.list.iter().enumerate() {
+                let index = EndpointIndex::from(index);
+                // An instance on a machine shares its address: the machine, being later, is meant;
+                // and who has an address before who had it.
+                if let Some(ip) = endpoint.ip
+                    && self.former.contains(&index) == former
+                {
+                    self.index.by_ip.insert(ip, index);
+                }
             }
         }
         let mut ips: Vec<IpAddr> = (self.routing.owners.keys())

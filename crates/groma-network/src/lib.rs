@@ -23,6 +23,7 @@ mod compare;
 mod dirty;
 mod domain;
 mod endpoint;
+mod finding;
 mod flow;
 mod gateway;
 mod group;

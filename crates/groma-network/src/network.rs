@@ -1,15 +1,13 @@
 //! The network at one version and time, ready to be asked.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use groma_model::{EntityRef, Problem, Timestamp, Version};
+use groma_model::{Problem, Timestamp, Version};
 use groma_store::Snapshot;
 use rustc_hash::FxHashMap;
 
 use crate::access::AccessGroups;
-use crate::address::{parse_ip, parse_ip_and_port};
 use crate::dirty::Dirty;
 use crate::endpoint::{Endpoint, Place};
 use crate::flow::{Flow, placement_class};
@@ -197,50 +195,6 @@ impl Network {
     /// The switches of an access group, sorted.
     pub fn access_switches(&self, access: AccessIndex) -> &[DeviceIndex] {
         self.access.members(access)
-    }
-
-    /// Finds an end point by the name of an instance, process, container, VM, host or device; by
-    /// `noun/key`; by `ip:port` of an instance; by `ip` or `ip:port`. Any address is found: one
-    /// that nobody holds stands for its network, and one outside all networks for the outside.
-    /// `None`: neither a name that is known nor an address.
-    pub fn endpoint(&self, name: &str) -> Option<EndpointIndex> {
-        let name = name.trim();
-        (self.registry.named(name))
-            .or_else(|| self.endpoint_for(&self.entity_named(name)?))
-            .or_else(|| self.registry.named(name.strip_prefix("device/")?))
-            .or_else(|| self.endpoint_at_ip(parse_ip(name).or_else(|| parse_ip_and_port(name))?))
-    }
-
-    /// The end point of an address.
-    pub fn endpoint_at_ip(&self, ip: IpAddr) -> Option<EndpointIndex> {
-        self.registry.at_ip(ip.to_canonical(), &self.routing)
-    }
-
-    /// The end point of an address as one routing table sees it, where networks overlap.
-    /// `None`: nothing in that table holds it.
-    pub fn endpoint_in_vrf(&self, ip: IpAddr, vrf: &str) -> Option<EndpointIndex> {
-        let holds = self.routing.owners.get(&ip).is_some_and(|owners| {
-            owners.iter().any(|port| {
-                let port = &self.inventory.ports[port.index()];
-                self.inventory.vrfs[usize::from(port.vrf)].as_ref() == vrf
-            })
-        });
-        if holds { self.endpoint_at_ip(ip) } else { None }
-    }
-
-    /// The end point made of an entity: an instance, process, container, VM, host or device.
-    pub fn endpoint_for(&self, entity: &EntityRef) -> Option<EndpointIndex> {
-        self.registry.of_entity(entity).or_else(|| {
-            let is_device =
-                self.snapshot.schema().kind(entity.kind).name.as_ref() == "physical.device";
-            self.registry.named(&entity.key).filter(|_| is_device)
-        })
-    }
-
-    fn entity_named(&self, name: &str) -> Option<EntityRef> {
-        let (noun, key) = name.split_once('/')?;
-        let kind = self.snapshot.schema().kinds().iter().find(|kind| kind.noun() == noun)?;
-        Some(EntityRef { kind: kind.id, key: key.into() })
     }
 
     /// The number of the path from one end point to another. Once computed, it costs a look-up in a

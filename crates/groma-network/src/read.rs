@@ -114,7 +114,13 @@ pub(crate) fn effect<'a>(reader: Reader<'_>, difference: &'a Difference) -> Effe
     let of_kind = reader.snapshot.schema().kind(after.id().kind);
     let index = |name: &str| of_kind.attribute(name);
     let value = |entity: &'a Arc<Entity>, name: &str| reader.value(entity, index(name)?, lasts);
-    let mut changed = attributes.iter().filter(|name| value(before, name) != value(after, name));
+    // Who had an address once leaves it to who has it.
+    let has_now = |entity, name: &str| {
+        lasts && name == "address" && index(name).is_some_and(|of| reader.has_now(entity, of))
+    };
+    let mut changed = attributes.iter().filter(|name| {
+        value(before, name) != value(after, name) || has_now(before, name) != has_now(after, name)
+    });
     let states: &[&str] = match kind {
         "physical.device" | "physical.link" => &["up"],
         "physical.port" => &["admin_up", "up"],
@@ -145,6 +151,10 @@ impl<'a> Reader<'a> {
             true => entity.lasting_value_at(attribute, self.at),
             false => entity.value_at(attribute, self.at),
         }
+    }
+
+    fn has_now(self, entity: &Entity, attribute: AttributeIndex) -> bool {
+        entity.exists_at(self.at) && entity.value_at(attribute, self.at).is_some()
     }
 
     /// The entities of a kind that exist at the time. A kind or attribute that the schema lacks
@@ -183,6 +193,12 @@ impl<'a, const N: usize> Row<'a, N> {
 
     pub(crate) fn text(&self, place: usize) -> Option<&'a str> {
         self.value(place)?.as_text().filter(|text| !text.is_empty())
+    }
+
+    /// Whether the value held once, and what had it is gone or has none now.
+    pub(crate) fn is_former(&self, place: usize) -> bool {
+        let attribute = self.attributes[place];
+        self.lasts && attribute.is_some_and(|of| !self.reader.has_now(self.entity, of))
     }
 
     pub(crate) fn integer(&self, place: usize) -> Option<i64> {

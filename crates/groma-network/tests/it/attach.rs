@@ -1,9 +1,10 @@
 //! Where end points hang.
 
-use groma_model::Timestamp;
-use groma_network::{PathClass, Placement};
+use groma_model::{EntityRef, Interval, Timestamp, Version};
+use groma_network::{Network, PathClass, Placement};
+use groma_store::{Change, Ruling, Verdict};
 
-use crate::world::{network, network_at, path};
+use crate::world::{changed, network, network_at, path, snapshot};
 
 const SWITCHES: &str = "
     device a1 role=access
@@ -154,4 +155,46 @@ fn a_machine_hangs_where_its_cable_was_at_that_time() {
         path(&after, "h1", "h2"),
         "CROSSING h1:eth0>a2:e1 a2:up>d1:e2 d1:e1>a1:up a1:e2>h2:eth0"
     );
+}
+
+#[test]
+fn an_address_belongs_to_who_has_it_and_not_to_who_had_it() {
+    // Whichever name comes first.
+    let world = "instance a address=10.0.0.5:80 from=100
+        instance m address=10.0.0.6:80 to=100
+        instance n address=10.0.0.6:80 from=100
+        instance z address=10.0.0.5:80 to=100";
+    for (at, five, six) in [(50, "z", "m"), (200, "a", "n")] {
+        let network = network_at(world, Timestamp(at));
+        let named = |name| &*network.endpoint_at(network.endpoint(name).unwrap()).name;
+        assert_eq!([named("10.0.0.5"), named("10.0.0.5:80")], [five; 2]);
+        assert_eq!([named("10.0.0.6"), named("10.0.0.6:80")], [six; 2]);
+    }
+    // A network that follows the changes gives it away as well.
+    let both = snapshot("instance a address=10.0.0.5:80\ninstance z address=10.0.0.5:80");
+    let before = Network::build(&both, Timestamp(200));
+    let gone = changed(&both, "instance z address=10.0.0.5:80 to=100 seen=2", 2);
+    let after = before.update(&gone, Timestamp(200));
+    let named = |network: &Network| {
+        network.endpoint_at(network.endpoint("10.0.0.5").unwrap()).name.to_string()
+    };
+    assert_eq!([named(&before), named(&after)], ["z", "a"]);
+}
+
+#[test]
+fn a_name_that_was_merged_into_another_is_an_end_point() {
+    let world = snapshot("device h1 role=host\nhost old device=h1\nhost new device=h1");
+    let kind = world.schema().id("compute.host");
+    let ruling = Ruling {
+        other: "new".into(),
+        verdict: Verdict::Same(Interval::ALWAYS),
+        source: "test".into(),
+        heard_at: Timestamp(2),
+    };
+    let rule = Change::Rule { entity: EntityRef { kind, key: "old".into() }, ruling };
+    let network = Network::build(&world.apply(&[rule], Version(2)), Timestamp::MAX);
+    let new = network.endpoint("new");
+    assert!(new.is_some());
+    assert_eq!([network.endpoint("old"), network.endpoint("host/old")], [new; 2]);
+    assert_eq!(network.endpoint("older"), None);
 }
