@@ -63,14 +63,20 @@ fn file_of(line: &str) -> &str {
     line.splitn(6, ' ').nth(5).unwrap_or_default().trim_start()
 }
 
+/// By the ELF note of its build: four bytes long is the name `Go`, of type 4 the note. (Its text would also
+/// stand in a program that looks for it, such as this one.)
 fn is_go(pid: u32) -> bool {
     let Ok(file) = fs::File::open(format!("/proc/{pid}/exe")) else { return false };
     let mut head = Vec::new();
     if file.take(HEAD_BYTES_MAX).read_to_end(&mut head).is_err() {
         return false;
     }
-    const MARK: &[u8] = b"Go build ID: ";
-    head.windows(MARK.len()).any(|part| part == MARK)
+    let word = |note: &[u8], at: usize| note.get(at..at + 4).map(<[u8]>::to_vec);
+    let four = Some(4u32.to_ne_bytes().to_vec());
+    head.chunks_exact(4).enumerate().any(|(index, name)| {
+        let at = index * 4;
+        name == b"Go\0\0" && at >= 12 && word(&head, at - 12) == four && word(&head, at - 4) == four
+    })
 }
 
 fn has_io_uring(pid: u32) -> bool {

@@ -346,7 +346,8 @@ impl Writer<'_> {
 
 /// A cell in the words of a source.
 fn raw(column: &dyn Array, row: usize) -> Result<Raw, QueryError> {
-    if column.is_null(row) {
+    // A column of the literal NULL alone has no mark per row.
+    if column.is_null(row) || column.data_type() == &DataType::Null {
         return Ok(Raw::Absent);
     }
     Ok(match column.data_type() {

@@ -13,7 +13,7 @@ const OFF_MAX: f64 = 0.2;
 
 #[test]
 fn owners_are_seen_from_outside() {
-    let mut load = Load::start("locks threads=4 hold_us=500 work_us=500 think_us=1500");
+    let mut load = Load::start("locks threads=4 hold_us=2000 work_us=2000 think_us=6000");
     let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::Proc) else { return };
     let (report, before, after) = watch(&mut probe, &mut load, 2.0);
     let (parallel, truth) = (measured(&report).parallel.unwrap(), before.parallel_until(&after));
