@@ -14,7 +14,7 @@ use crate::counted::Counted;
 use crate::target::Watched;
 
 /// Looks per second at most, tier 3: above, the looking itself costs too much.
-const PROC_HZ_MAX: u64 = 500;
+const PROC_HZ_MAX: u64 = 1000;
 /// Looks per second, tier 4.
 const STAT_HZ: u64 = 100;
 /// Groups of processes at most.

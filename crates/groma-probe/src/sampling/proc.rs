@@ -3,6 +3,9 @@
 //! It reads `/proc/PID/task/TID/syscall` to find locks, `/proc/PID/mem` for their words, and a CPU counter
 //! per thread. That needs the rights of a debugger (same user, or CAP_SYS_PTRACE; ptrace_scope 0), but
 //! nothing is attached or stopped. Looks are late when CPUs are short, so errors are larger.
+//!
+//! An owner counts with the CPU time it used around the looks that found it. Of holds much shorter than
+//! the time between two looks (1 ms) that catches only a part: p comes out too high.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -72,10 +75,13 @@ struct Thread {
 struct Lock {
     verdict: Option<Verdict>,
     owner_seen: bool,
+    /// CPU seconds of its owners.
     owned: f64,
+    /// CPU seconds of the process since it is known.
     total: f64,
     looks: u64,
     held: u64,
+    held_time: f64,
     waits: u64,
     wait_time: f64,
     contended_time: f64,
@@ -161,7 +167,7 @@ impl Group {
             self.part.contended += elapsed;
         }
         for (address, lock) in &mut self.locks {
-            lock.look(*address, &self.members, used);
+            lock.look(*address, &self.members, elapsed, used);
         }
         if self.time - self.part.until >= REFRESH && self.parts.len() < SUBWINDOWS_MAX {
             self.part.until = self.time;
@@ -226,8 +232,13 @@ impl Group {
         samples.threads =
             Some(self.members.iter().map(|member| member.threads.len()).sum::<usize>() as f64);
         samples.contended = Some(std::mem::take(&mut self.contended));
-        samples.locks =
-            self.locks.iter_mut().filter_map(|(address, lock)| lock.end_window(*address)).collect();
+        let ready = cpu_time + samples.run_delay.unwrap_or_default();
+        let running = if ready > 0.0 { cpu_time / ready } else { 1.0 };
+        samples.locks = self
+            .locks
+            .iter_mut()
+            .filter_map(|(address, lock)| lock.end_window(*address, running))
+            .collect();
         self.cpu_time = 0.0;
         self.looks = 0;
         let shift = self.time;
@@ -346,29 +357,30 @@ impl Lock {
         self.verdict.is_some_and(|verdict| verdict.excludes)
     }
 
-    /// The CPU time since the last look belongs to the owner as far as it owned the lock at both ends.
-    fn look(&mut self, address: u64, members: &[Member], used: f64) {
+    fn look(&mut self, address: u64, members: &[Member], elapsed: f64, used: f64) {
         let Some(verdict) = self.verdict.filter(|verdict| verdict.excludes) else { return };
-        let Some(member) = members.iter().find(|member| member.word(address).is_some()) else {
-            return;
-        };
+        let Some(word) = members.iter().find_map(|member| member.word(address)) else { return };
         self.looks += 1;
-        self.held += u64::from(member.word(address).is_some_and(|word| word != 0));
+        if word != 0 {
+            self.held += 1;
+            self.held_time += elapsed;
+        }
+        self.total += used;
         let Some(offset) = verdict.owner_offset else { return };
         let mask = if offset == 0 { 0x3fff_ffff } else { u32::MAX };
-        let owner = member.word(address + offset).unwrap_or_default() & mask;
+        let word = members.iter().find_map(|member| member.word(address + offset));
+        let owner = word.unwrap_or_default() & mask;
         let used_by = |inner: u32| {
-            members
-                .iter()
-                .find_map(|member| member.by_inner(inner))
-                .map_or(0.0, |thread| thread.used)
+            let thread = members.iter().find_map(|member| member.by_inner(inner));
+            thread.map_or(0.0, |thread| thread.used)
         };
+        // Whole if it owned the lock at both ends of the time since the last look, else half.
         self.owned += (used_by(owner) + used_by(self.last_owner)) / 2.0;
-        self.total += used;
         self.last_owner = owner;
     }
 
-    fn end_window(&mut self, address: u64) -> Option<LockSamples> {
+    /// `running`: the part of the time ready to run in which threads also ran, for locks without an owner.
+    fn end_window(&mut self, address: u64, running: f64) -> Option<LockSamples> {
         let verdict = self.verdict.filter(|verdict| verdict.excludes)?;
         let owner = OwnerSamples { owned: self.owned, total: self.total, samples: self.looks };
         let samples = LockSamples {
@@ -380,14 +392,11 @@ impl Lock {
             contended_time: self.contended_time,
             looks: self.looks,
             looks_held: self.held,
+            hold_time: self.held_time,
+            hold_cpu_time: self.held_time * running,
             ..LockSamples::default()
         };
-        *self = Self {
-            verdict: self.verdict,
-            owner_seen: self.owner_seen,
-            last_owner: self.last_owner,
-            ..Self::default()
-        };
+        *self = Self { verdict: self.verdict, owner_seen: self.owner_seen, ..Self::default() };
         Some(samples)
     }
 }

@@ -79,3 +79,55 @@ fn a_lock_without_an_owner_is_followed() {
     let hold = lock.hold_cpu_time / lock.holds as f64;
     assert!((200e-6..1500e-6).contains(&hold), "a hold of 500 µs on average, seen as {hold} s");
 }
+
+/// Tier 2: the same without ticks.
+#[test]
+fn without_ticks_holds_are_followed() {
+    let mut load = Load::start("locks threads=6 hold_us=500 work_us=500 think_us=3000");
+    let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::BpfFutex) else { return };
+    let (report, ..) = watch(&mut probe, &mut load, 1.0);
+    assert_eq!(report.tier, Tier::BpfFutex);
+    let samples = &report.processes[0].samples;
+    assert_eq!(samples.ticks, 0);
+    let lock = &samples.locks[0];
+    assert_eq!((lock.kind.as_str(), lock.owner), ("pthread-mutex", None));
+    let hold = lock.hold_cpu_time / lock.holds as f64;
+    assert!((200e-6..1500e-6).contains(&hold), "a hold of 500 µs on average, seen as {hold} s");
+}
+
+/// Without tracefs all system calls pass one door. In a mount namespace of its own, so that nobody else
+/// misses it.
+#[test]
+fn owners_are_found_without_tracefs() {
+    const INSIDE: &str = "GROMA_PROBE_NO_TRACEFS";
+    if std::env::var_os(INSIDE).is_some() {
+        let mut load = Load::start("locks threads=4 hold_us=500 work_us=500 think_us=1500");
+        let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::BpfOwner) else { return };
+        let (report, before, after) = watch(&mut probe, &mut load, 1.5);
+        assert!(report.warnings.iter().any(|warning| warning.contains("tracefs")));
+        let parallel = measured(&report).parallel.unwrap();
+        let truth = before.parallel_until(&after);
+        println!("p {:.3}, truth {truth:.3}", parallel.value);
+        assert!((parallel.value - truth).abs() < OFF_MAX, "{parallel:?}, truth {truth}");
+        return;
+    }
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c"])
+        .arg("umount -a -t tracefs; umount /sys/kernel/tracing 2>/dev/null; exec \"$@\"")
+        .arg("sh")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "owner::owners_are_found_without_tracefs", "--nocapture"])
+        .env(INSIDE, "1")
+        .output();
+    let Ok(output) = output else { return println!("skipped: unshare is not installed") };
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    println!("{said}");
+    if said.contains("Operation not permitted") {
+        return println!("skipped: unshare --mount is not possible here");
+    }
+    assert!(output.status.success());
+}

@@ -8,12 +8,12 @@ use groma_probe::Target;
 use crate::load::Load;
 use crate::watched::{measure, measured, probe, watch};
 
-/// Owner words and CPU counters read from outside: coarse, and said to be.
-const OFF_MAX: f64 = 0.2;
+/// Owner words and CPU counters read from outside, by a thread that waits for a CPU like all others.
+const OFF_MAX: f64 = 0.25;
 
 #[test]
 fn owners_are_seen_from_outside() {
-    let mut load = Load::start("locks threads=4 hold_us=2000 work_us=2000 think_us=6000");
+    let mut load = Load::start("locks threads=4 hold_us=3000 work_us=3000 think_us=9000");
     let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::Proc) else { return };
     let (report, before, after) = watch(&mut probe, &mut load, 2.0);
     let (parallel, truth) = (measured(&report).parallel.unwrap(), before.parallel_until(&after));

@@ -1,4 +1,5 @@
-//! The verbs, one file each. Each is one SQL statement, which `--explain-sql` prints instead.
+//! The verbs, one file each. Each is one SQL statement, which `--explain-sql` prints instead; only
+//! `probe` asks the kernel.
 
 mod capacity;
 mod changes;
@@ -15,6 +16,7 @@ mod import;
 mod merge;
 mod netbox;
 mod path;
+mod probe;
 mod problems;
 mod schema;
 mod serve;
@@ -81,6 +83,7 @@ enum Verb {
     Capacity(capacity::Args),
     Problems(problems::Args),
     Netbox(netbox::Args),
+    Probe(probe::Args),
     Schema(schema::Args),
     Figures(figures::Args),
     Generate(generate::Args),
@@ -161,6 +164,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Capacity(args) => capacity::run(&args, &groma),
         Verb::Problems(args) => problems::run(&args, &groma),
         Verb::Netbox(args) => netbox::run(&args, &groma),
+        Verb::Probe(args) => probe::run(&args, &groma),
         Verb::Schema(args) => schema::run(&args, &groma),
         Verb::Figures(args) => figures::run(&args, &groma),
         Verb::Generate(args) => generate::run(&args, &groma),

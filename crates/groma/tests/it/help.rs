@@ -26,6 +26,7 @@ fn every_verb_says_what_it_does_and_its_sql() {
         "capacity",
         "schema",
         "figures",
+        "probe",
         "generate",
         "demo",
         "serve",
