@@ -435,7 +435,8 @@ impl Session {
     ) -> Result<Outcome, QueryError> {
         match &ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
-                let tag = Write::read(&ast)?.carry_out(self, &self.scope(who)?, parameters).await?;
+                let (write, scope) = (Write::read(&ast)?, self.scope(who)?);
+                let tag = Box::pin(write.carry_out(self, &scope, parameters)).await?;
                 Ok(Outcome::Command { tag })
             }
             _ if self.settings().answers(&ast) => {

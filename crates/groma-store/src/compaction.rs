@@ -273,10 +273,7 @@ impl CompactionPlan {
         Ok(Look { kept, last, as_is_until, whole, unfit, news })
     }
 
-    fn each(
-        &self,
-        take: &mut dyn FnMut(u64, &[u8]) -> Result<ControlFlow<()>, String>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, take: &mut TakeEntry<'_>) -> Result<(), StoreError> {
         let mut damage = None;
         self.reader.read(0, &mut |sequence, bytes| {
             take(sequence, bytes).unwrap_or_else(|reason| {
@@ -287,6 +284,9 @@ impl CompactionPlan {
         damage.map_or(Ok(()), Err)
     }
 }
+
+/// Takes an entry with its sequence; an error: the entry is damaged, and why.
+type TakeEntry<'a> = dyn FnMut(u64, &[u8]) -> Result<ControlFlow<()>, String> + 'a;
 
 /// What a tracking fork speaks of, there and in its template: what is the fork's own follows from both.
 fn spoken_of(database: &Database, entry: &Entry, entities: &mut Vec<Arc<crate::Entity>>) {
