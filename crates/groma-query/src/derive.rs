@@ -277,7 +277,7 @@ impl Derived {
         let (snapshot, epochs) = (self.database.snapshot(), self.epochs());
         let mut times = epochs.inside();
         let last = times.pop().unwrap_or(Timestamp::MAX);
-        let mut now = Epoch::new(self.network_at(last), parties);
+        let mut now = epochs.epoch(self.network_at(last), parties, last);
         let concern = epochs.concern(snapshot, &now.network, parties);
         let stand_ins = StandIns::new(epochs, snapshot, &now.network);
         let standing = |at: &Timestamp| {
@@ -297,7 +297,7 @@ impl Derived {
         let mut networks: Vec<Epoch> = (times.iter().zip(known))
             .map(|(at, epoch)| match epoch {
                 Some(epoch) => epoch,
-                None if missing.contains(at) => Epoch::new(self.network_at(*at), parties),
+                None if missing.contains(at) => epochs.epoch(self.network_at(*at), parties, *at),
                 // Too many to build a network for each: nobody knows where these were.
                 None => now.without(|party| concern.touches(party, party)),
             })

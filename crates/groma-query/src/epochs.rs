@@ -15,6 +15,7 @@ use groma_store::{Entity, Snapshot};
 
 use crate::handover::HandedOver;
 use crate::parties::Parties;
+use crate::traffic::Epoch;
 
 /// Most times in the log's window at which the topology may change, since each has a network of its
 /// own; of more, the first are taken and a problem says so.
@@ -92,6 +93,16 @@ impl EpochTimes {
             None => times.push(Timestamp::MAX),
         }
         times
+    }
+
+    /// A network with its end points at a time. An address that is handed over is nowhere while nobody has
+    /// it; the network, in which names outlive what they name, would find who had it before.
+    pub(crate) fn epoch(&self, network: Arc<Network>, parties: &Parties, at: Timestamp) -> Epoch {
+        let is_free = |party: u32| {
+            let address = self.handed_over.address(&parties.parties[party as usize].name);
+            address.is_some_and(|ip| self.handed_over.holder(ip, at).is_none())
+        };
+        Epoch::new(network, parties).without(is_free)
     }
 
     /// Parties that are addresses of which nobody knows in the last epoch who has them, since they went

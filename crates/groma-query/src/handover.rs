@@ -65,6 +65,9 @@ impl HandedOver {
 
     /// The address that a name of the log is, if that was handed over.
     pub(crate) fn address(&self, name: &str) -> Option<&str> {
+        if self.holders.is_empty() {
+            return None;
+        }
         let known = |text: String| self.holders.get_key_value(&text).map(|(key, _)| key.as_str());
         known(normal(name)).or_else(|| {
             let socket = name.parse::<SocketAddr>().ok()?;

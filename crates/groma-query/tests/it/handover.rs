@@ -1,5 +1,6 @@
 //! Messages to addresses that go from machine to machine: every byte goes over the cable of the machine
-//! that had the address when it was sent. GROMA_MESSAGES says how many; 100,000 if it does not.
+//! that had the address when it was sent, or over none if nobody had it. GROMA_MESSAGES says how many;
+//! 100,000 if it does not.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,10 +27,13 @@ fn no_message_goes_to_who_had_the_address_before_or_after() {
         let time = (number * SECONDS * 1_000 / messages).max(1);
         let address = dice.below(ADDRESSES);
         let of_address = held[address].partition_point(|(from, _)| from * 1_000 <= time);
-        let machine = held[address][of_address - 1].1;
         let bytes = 1 + dice.below(1_000_000);
-        for end in [machine, MACHINES] {
-            *truth.entry(format!("s{end}:1--m{end}:e")).or_default() += bytes as u64;
+        let links = match held[address][of_address - 1].1 {
+            Some(machine) => vec![cable(machine), cable(MACHINES)],
+            None => vec![NOWHERE.to_owned()],
+        };
+        for link in links {
+            *truth.entry(link).or_default() += bytes as u64;
         }
         let (second, rest) = (time / 1_000, time % 1_000);
         writeln!(
@@ -44,8 +48,11 @@ fn no_message_goes_to_who_had_the_address_before_or_after() {
     let answer = runtime.block_on(async {
         let mut asker = Asker::new(WorldHandle::new());
         asker.run(&text).await.unwrap();
-        let load = "SELECT link, sum(bytes) FROM traffic.link_load WHERE link LIKE '%:1--m%' GROUP BY link";
-        asker.run(load).await.unwrap()
+        let load = format!(
+            "SELECT link, sum(bytes) FROM traffic.link_load WHERE link LIKE '%:1--m%' GROUP BY link
+            UNION ALL SELECT '{NOWHERE}', sum(bytes) FROM traffic.crossing WHERE class = 'UNPLACED'"
+        );
+        asker.run(&load).await.unwrap()
     });
     let DBOutput::Rows { rows, .. } = answer else { panic!("a question is answered by rows") };
     let answer: BTreeMap<String, u64> = rows
@@ -55,8 +62,16 @@ fn no_message_goes_to_who_had_the_address_before_or_after() {
     assert_eq!(answer, truth);
 }
 
-/// Machines on a switch each, the caller on the last, and for each address who has it from which second on.
-fn world(dice: &mut Dice) -> (String, Vec<Vec<(usize, usize)>>) {
+/// Where messages go to an address that nobody has.
+const NOWHERE: &str = "nowhere";
+
+fn cable(machine: usize) -> String {
+    format!("s{machine}:1--m{machine}:e")
+}
+
+/// Machines on a switch each, the caller on the last, and for each address who has it from which second on,
+/// if anybody has.
+fn world(dice: &mut Dice) -> (String, Vec<Vec<(usize, Option<usize>)>>) {
     let mut text = "WORLD\nphysical.device d role=distribution\n".to_owned();
     for machine in 0..=MACHINES {
         write!(
@@ -81,10 +96,14 @@ fn world(dice: &mut Dice) -> (String, Vec<Vec<(usize, usize)>>) {
         times.extend([0, SECONDS]);
         times.sort_unstable();
         times.dedup();
-        let mut holders: Vec<(usize, usize)> = Vec::new();
+        let mut holders = Vec::new();
         for (part, window) in times.windows(2).enumerate() {
+            if dice.below(8) == 0 {
+                holders.push((window[0], None));
+                continue;
+            }
             let machine = dice.below(MACHINES);
-            holders.push((window[0], machine));
+            holders.push((window[0], Some(machine)));
             // The name comes before or after that of the holder before it.
             let name = format!("i{}-{address}-{part}", dice.below(10));
             writeln!(
