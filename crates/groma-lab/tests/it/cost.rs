@@ -16,8 +16,10 @@ const STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 const REQUESTS: f64 = 3_000.0;
 const TIME: Duration = Duration::from_secs(1);
 const WINDOWS: usize = 7;
-/// The goal is 0.01, and 0.0095 was measured where processors were short; the rest is for other machines.
-const COST_MAX: f64 = 0.0125;
+/// Of a CPU, in the kernel.
+const COST_MAX: f64 = 0.01;
+/// Of the probe, above the server and its clients.
+const PROBE_PRIORITY: i32 = 2;
 
 /// The kernel counts the time of BPF programs while this lives.
 struct Counting(String);
@@ -53,12 +55,16 @@ fn programs_ns() -> (u64, usize) {
 }
 
 #[test]
-fn the_probe_costs_about_a_hundredth_of_a_cpu() {
+fn the_probe_costs_a_hundredth_of_a_cpu_at_most() {
     let Ok(_counting) = Counting::start() else {
         println!("skipped: {STATS} cannot be set");
         return;
     };
-    let service = Service { demand: Duration::from_micros(300), ..Service::with_p(0.5) };
+    if let Err(error) = os::become_real_time(PROBE_PRIORITY) {
+        return println!("skipped: the real-time class: {error}");
+    }
+    let service =
+        Service { demand: Duration::from_micros(300), real_time: true, ..Service::with_p(0.5) };
     let mut lab = Lab::start(program(), &service).unwrap();
     let mut probe = match check::start(lab.pid(), Options::default()) {
         Ok(probe) => probe,
@@ -67,15 +73,15 @@ fn the_probe_costs_about_a_hundredth_of_a_cpu() {
             return;
         }
     };
-    let load = Load { think: Duration::from_millis(2), ..Load::default() };
+    let load = Load { think: Duration::from_micros(2_550), real_time: true, ..Load::default() };
     let _clients = Clients::start(lab.address(), &load).unwrap();
     thread::sleep(Duration::from_millis(500));
     probe.window();
-    // In windows: a program that is preempted seems to cost what its neighbours did meanwhile.
+    // A program that is interrupted seems to cost what was done meanwhile: the middle one of several.
     let mut windows: Vec<Window> = (0..WINDOWS).map(|_| window(&mut lab, &mut probe)).collect();
     windows.sort_by(|a, b| a.at_rate.total_cmp(&b.at_rate));
     println!("{windows:#?}");
-    let Window { at_rate, user, .. } = windows[0];
+    let Window { at_rate, user, .. } = windows[WINDOWS / 2];
     assert!(at_rate <= COST_MAX, "{at_rate:.4} of a CPU at {REQUESTS} requests/s");
     assert!(user <= 0.02, "{user:.4} of a CPU outside the kernel");
 }

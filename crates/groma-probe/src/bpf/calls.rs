@@ -28,7 +28,8 @@ pub(super) fn unknown(name: &str) -> String {
 }
 
 impl Calls {
-    pub(super) fn of_this_machine() -> Self {
+    /// `sockets`: the kernel says by which socket data moves.
+    pub(super) fn of_this_machine(sockets: bool) -> Self {
         let classes = NAMED
             .iter()
             .filter_map(|(_, number, class)| Some((u32::try_from(*number).ok()?, *class)))
@@ -36,7 +37,8 @@ impl Calls {
         // What is not named waits for something that is no demand.
         let mut all: Vec<_> = (0..SYSCALLS as u32).map(|number| (number, Class::Other)).collect();
         for (number, class) in classes {
-            all[number as usize].1 = class;
+            let unsaid = class == Class::Socket && !sockets;
+            all[number as usize].1 = if unsaid { Class::Descriptor } else { class };
         }
         Self { classes: all }
     }
@@ -65,22 +67,26 @@ static NAMED: &[(&str, libc::c_long, Class)] = &[
     ("accept", libc::SYS_accept, Class::Descriptor),
     ("accept4", libc::SYS_accept4, Class::Descriptor),
     ("connect", libc::SYS_connect, Class::Descriptor),
-    ("recvfrom", libc::SYS_recvfrom, Class::Descriptor),
-    ("recvmsg", libc::SYS_recvmsg, Class::Descriptor),
+    ("recvfrom", libc::SYS_recvfrom, Class::Socket),
+    ("recvmsg", libc::SYS_recvmsg, Class::Socket),
     ("recvmmsg", libc::SYS_recvmmsg, Class::Descriptor),
-    ("sendto", libc::SYS_sendto, Class::Descriptor),
-    ("sendmsg", libc::SYS_sendmsg, Class::Descriptor),
+    ("sendto", libc::SYS_sendto, Class::Socket),
+    ("sendmsg", libc::SYS_sendmsg, Class::Socket),
     ("sendmmsg", libc::SYS_sendmmsg, Class::Descriptor),
     ("sendfile64", libc::SYS_sendfile, Class::Descriptor),
     ("futex", libc::SYS_futex, Class::Futex),
+    #[cfg(target_arch = "x86_64")]
     ("epoll_wait", libc::SYS_epoll_wait, Class::Poll),
     ("epoll_pwait", libc::SYS_epoll_pwait, Class::Poll),
     ("epoll_pwait2", libc::SYS_epoll_pwait2, Class::Poll),
+    #[cfg(target_arch = "x86_64")]
     ("poll", libc::SYS_poll, Class::Poll),
     ("ppoll", libc::SYS_ppoll, Class::Poll),
+    #[cfg(target_arch = "x86_64")]
     ("select", libc::SYS_select, Class::Poll),
     ("pselect6", libc::SYS_pselect6, Class::Poll),
     ("nanosleep", libc::SYS_nanosleep, Class::Sleep),
     ("clock_nanosleep", libc::SYS_clock_nanosleep, Class::Sleep),
+    #[cfg(target_arch = "x86_64")]
     ("pause", libc::SYS_pause, Class::Sleep),
 ];

@@ -2,8 +2,20 @@
 
 /// Locks of one group whose owner is sampled.
 pub(crate) const SLOTS: usize = 32;
-/// Of the histogram of waits: bucket i holds [2^i, 2^(i+1)) microseconds.
+/// Of the histogram of waits: bucket i holds [2^i, 2^(i+1)) times [`BUCKET_FIRST`].
 pub(crate) const BUCKETS: usize = 24;
+/// Seconds.
+pub(crate) const BUCKET_FIRST: f64 = 1.024e-6;
+/// Places for the lower bits of watched pids.
+pub(crate) const DOORS: u32 = 4096;
+/// Behind a door: more than one process.
+pub(crate) const DOOR_SHARED: u64 = u64::MAX;
+
+/// What is behind a door once this process is.
+pub(crate) fn behind_door(now: u64, tgid: u32, group: u32) -> u64 {
+    let own = u64::from(tgid) << 32 | u64::from(group);
+    if now == 0 || now == own { own } else { DOOR_SHARED }
+}
 /// System calls that are told apart.
 pub(crate) const SYSCALLS: usize = 512;
 
@@ -22,6 +34,8 @@ pub(crate) enum Class {
     Other,
     /// Only as a kind of call: what it waits for depends on the file.
     Descriptor,
+    /// Only as a kind of call: which socket, shows when data has moved.
+    Socket,
 }
 
 pub(crate) const CLASSES: usize = Class::Descriptor as usize;
@@ -45,7 +59,7 @@ pub(crate) struct Group {
     pub(crate) ticks_owner: u64,
     pub(crate) contended_ns: u64,
     pub(crate) execs: u64,
-    pub(crate) switches: u64,
+    pub(crate) runs: u64,
     pub(crate) requests: u64,
     pub(crate) idle_futex_waits: u64,
     pub(crate) off_ns: [u64; CLASSES],
@@ -64,7 +78,7 @@ impl Group {
             contended_ns,
             execs,
             _exits,
-            switches,
+            runs,
             requests,
             idle_futex_waits,
             rest @ ..,
@@ -75,7 +89,7 @@ impl Group {
             ticks_owner: *ticks_owner,
             contended_ns: contended_ns + open(*waiters, *since, now),
             execs: *execs,
-            switches: *switches,
+            runs: *runs,
             requests: *requests,
             idle_futex_waits: *idle_futex_waits,
             off_ns: std::array::from_fn(|class| rest[class]),
@@ -85,7 +99,7 @@ impl Group {
 }
 
 /// `struct lock`: sums since its first wait. Words that only help to find faults are not read.
-pub(crate) type LockWords = [u64; 21 + BUCKETS];
+pub(crate) type LockWords = [u64; 16 + BUCKETS];
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LockCounts {
@@ -113,27 +127,27 @@ impl LockCounts {
     /// At `now`: a contention that goes on is counted until now.
     pub(crate) fn read(words: &LockWords, now: u64) -> Self {
         Self {
-            waits: words[0],
-            wait_ns: words[2],
-            contended_ns: words[5] + open(words[3], words[4], now),
-            holds: words[6],
-            hold_cpu_ns: words[7],
-            hold_cpu_us2: words[8],
-            hold_wall_ns: words[9],
-            hand_offs: words[12],
-            hand_off_ns: words[13],
-            op: (words[14] >> 32) as u32,
-            val: words[14] as u32,
-            timed: words[15],
-            mutex_waits: words[16],
-            owner_last: words[17] as u32,
-            histogram: std::array::from_fn(|bucket| words[21 + bucket]),
+            contended_ns: words[2] + open(words[0], words[1], now),
+            op: (words[4] >> 32) as u32,
+            val: words[4] as u32,
+            timed: words[5],
+            mutex_waits: words[6],
+            owner_last: words[7] as u32,
+            waits: words[8],
+            wait_ns: words[9],
+            hand_offs: words[10],
+            hand_off_ns: words[11],
+            holds: words[12],
+            hold_cpu_ns: words[13],
+            hold_cpu_us2: words[14],
+            hold_wall_ns: words[15],
+            histogram: std::array::from_fn(|bucket| words[16 + bucket]),
         }
     }
 }
 
 /// `struct thread`; only what the reader needs.
-pub(crate) type ThreadWords = [u64; 17];
+pub(crate) type ThreadWords = [u64; 25];
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Thread {

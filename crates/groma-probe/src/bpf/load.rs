@@ -8,7 +8,8 @@ use aya::{Btf, Ebpf, EbpfLoader};
 
 use super::calls::{self, Calls};
 use super::layout::{
-    GroupWords, LockWords, PairWords, PortWords, Role, SlotTickWords, SlotWords, ThreadWords,
+    DOORS, GroupWords, LockWords, PairWords, PortWords, Role, SlotTickWords, SlotWords,
+    ThreadWords, behind_door,
 };
 use crate::options::{Options, Requests};
 use crate::target::Watched;
@@ -18,14 +19,32 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/probe.bpf.o");
 
 /// Groups at most: processes with `--all`, else targets.
 pub(crate) const GROUPS_MAX: u32 = 1024;
-/// Threads followed at most, when everything is watched.
+/// Threads followed at most, and when everything is watched.
+const THREADS_MAX: u32 = 16_384;
 const THREADS_ALL_MAX: u32 = 65_536;
+
+/// Ways that this kernel has to see a few calls without being asked at every one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ways {
+    /// A tracepoint for each system call.
+    pub(crate) tracefs: bool,
+    /// Tracepoints of sockets, where data has moved: kernels from 6.3 on.
+    pub(crate) sockets: bool,
+}
+
+impl Ways {
+    /// All that may be there; whether sockets have theirs shows when attaching.
+    pub(crate) fn of_this_kernel() -> Self {
+        Self { tracefs: calls::tracefs_is_mounted(), sockets: true }
+    }
+}
 
 /// The programs, attached until this is dropped, and their maps.
 pub(crate) struct Loaded {
     /// Dropping it detaches.
     _programs: Ebpf,
     pub(crate) targets: HashMap<MapData, u32, u32>,
+    doors: Array<MapData, u64>,
     pub(crate) groups: HashMap<MapData, u64, GroupWords>,
     pub(crate) locks: HashMap<MapData, PairWords, LockWords>,
     pub(crate) confirmed: HashMap<MapData, PairWords, u32>,
@@ -34,8 +53,9 @@ pub(crate) struct Loaded {
     pub(crate) slot_ticks: HashMap<MapData, u64, SlotTickWords>,
     pub(crate) ports: HashMap<MapData, PairWords, PortWords>,
     pub(crate) totals: Array<MapData, u64>,
-    /// False: futex calls are seen through the door of all system calls.
-    pub(crate) tracefs: bool,
+    pub(crate) ways: Ways,
+    /// Threads followed at most.
+    pub(crate) threads_max: u32,
     /// Ticks per second and CPU; 0: no ticks, tier 2.
     pub(crate) rate_hz: u64,
 }
@@ -44,7 +64,16 @@ pub(crate) struct Loaded {
 pub(crate) type Refusal = String;
 
 /// With ticks it is tier 1, without tier 2.
-pub(crate) fn load(watched: &Watched, options: &Options, ticks: bool) -> Result<Loaded, Refusal> {
+pub(crate) fn load(
+    watched: &Watched,
+    options: &Options,
+    ticks: bool,
+    ways: Ways,
+) -> Result<Loaded, Refusal> {
+    if cfg!(not(target_arch = "x86_64")) {
+        let machine = std::env::consts::ARCH;
+        return Err(format!("the programs for the kernel know x86-64 only, this is {machine}"));
+    }
     let btf = Btf::from_sys_fs()
         .map_err(|error| format!("the kernel does not describe itself (BTF): {}", chain(&error)))?;
     let mut loader = EbpfLoader::new();
@@ -56,13 +85,13 @@ pub(crate) fn load(watched: &Watched, options: &Options, ticks: bool) -> Result<
         .override_global("watch_all", &all, true)
         .override_global("follow_children", &children, true)
         .override_global("own_tgid", &own, true);
-    if all == 1 {
-        loader.map_max_entries("threads", THREADS_ALL_MAX);
-    }
+    let threads_max = if all == 1 { THREADS_ALL_MAX } else { THREADS_MAX };
+    loader.map_max_entries("threads", threads_max);
     let mut programs =
         loader.load(OBJECT).map_err(|error| format!("bpf() refused: {}", chain(&error)))?;
     let mut loaded = Loaded {
         targets: map(&mut programs, "targets")?,
+        doors: array(&mut programs, "doors")?,
         groups: map(&mut programs, "groups")?,
         locks: map(&mut programs, "locks")?,
         confirmed: map(&mut programs, "confirmed")?,
@@ -71,7 +100,8 @@ pub(crate) fn load(watched: &Watched, options: &Options, ticks: bool) -> Result<
         slot_ticks: map(&mut programs, "slot_ticks")?,
         ports: map(&mut programs, "ports")?,
         totals: array(&mut programs, "totals")?,
-        tracefs: calls::tracefs_is_mounted(),
+        ways,
+        threads_max,
         rate_hz: if ticks { options.rate_hz } else { 0 },
         _programs: programs,
     };
@@ -89,15 +119,20 @@ impl Loaded {
     pub(crate) fn watch(&mut self, leader: u32, members: &[u32]) -> Result<(), Refusal> {
         let failed = |error: aya::maps::MapError| format!("a map is full: {}", chain(&error));
         self.groups.insert(u64::from(leader), [0; _], 0).map_err(failed)?;
-        for member in members {
+        for &member in members {
             self.targets.insert(member, leader, 0).map_err(failed)?;
+            let door = member % DOORS;
+            let behind = self.doors.get(&door, 0).map_err(failed)?;
+            self.doors.set(door, behind_door(behind, member, leader), 0).map_err(failed)?;
         }
         Ok(())
     }
 
     fn attach(&mut self, btf: &Btf, options: &Options) -> Result<(), Refusal> {
-        let calls = Calls::of_this_machine();
         let programs = &mut self._programs;
+        let wants_sockets = self.ways.sockets && options.requests == Requests::Replies;
+        let sockets = wants_sockets && attach_sockets(programs, btf).is_ok();
+        let calls = Calls::of_this_machine(sockets);
         let mut classes = array::<u32>(programs, "syscall_class")?;
         for (number, class) in &calls.classes {
             classes
@@ -106,6 +141,7 @@ impl Loaded {
         }
         let mut roles = vec![("futex", Role::Futex)];
         match &options.requests {
+            Requests::Replies if sockets => {}
             Requests::Replies => {
                 roles.extend(calls::RECEIVES.iter().map(|name| (*name, Role::Receive)));
                 roles.extend(calls::SENDS.iter().map(|name| (*name, Role::Send)));
@@ -115,7 +151,7 @@ impl Loaded {
             }
             Requests::Uncounted => {}
         }
-        if self.tracefs {
+        if self.ways.tracefs {
             attach_calls(programs, &roles)?;
         } else {
             attach_all_calls(programs, btf, &calls, &roles)?;
@@ -130,6 +166,12 @@ impl Loaded {
         }
         Ok(())
     }
+}
+
+/// Sends and receives of data, and no other calls.
+fn attach_sockets(programs: &mut Ebpf, btf: &Btf) -> Result<(), Refusal> {
+    attach_btf(programs, btf, "on_receive", "sock_recv_length")?;
+    attach_btf(programs, btf, "on_send", "sock_send_length")
 }
 
 /// One tracepoint per call: other calls cost nothing but a look at a flag.

@@ -6,7 +6,7 @@ use groma_capacity::Tier;
 
 use super::count::{Look, Open};
 use super::layout::{Class, Group, LockCounts, PortWords, SLOTS, SlotTickWords, SlotWords, Thread};
-use super::load::{self, Loaded, Refusal};
+use super::load::{self, Loaded, Refusal, Ways};
 use super::locks::KnownLock;
 use crate::cost::Kept;
 use crate::counted::{Counted, SUBWINDOWS_MAX, SubWindow};
@@ -16,6 +16,8 @@ use crate::target::Watched;
 
 /// Locks and futexes remembered per group; those that waited least are forgotten.
 const LOCKS_KNOWN_MAX: usize = 1024;
+/// Kinds of entries that may find their map full: `enum full` in C.
+const FULLS: usize = 2;
 
 /// Programs in the kernel, and what is known of each group.
 pub(crate) struct Watch {
@@ -24,7 +26,7 @@ pub(crate) struct Watch {
     follow: bool,
     groups: BTreeMap<u64, Known>,
     began_ns: u64,
-    full_at_window: u64,
+    full_at_window: [u64; FULLS],
 }
 
 /// One group between two looks.
@@ -53,14 +55,23 @@ impl Watch {
         options: &Options,
         ticks: bool,
     ) -> Result<Self, Refusal> {
-        let loaded = load::load(watched, options, ticks)?;
+        Self::start_by(watched, options, ticks, Ways::of_this_kernel())
+    }
+
+    fn start_by(
+        watched: &Watched,
+        options: &Options,
+        ticks: bool,
+        ways: Ways,
+    ) -> Result<Self, Refusal> {
+        let loaded = load::load(watched, options, ticks, ways)?;
         let mut watch = Self {
             loaded,
             all: matches!(watched, Watched::All),
             follow: options.follow_children,
             groups: BTreeMap::new(),
             began_ns: 0,
-            full_at_window: 0,
+            full_at_window: [0; FULLS],
         };
         if let Watched::Groups(groups) = watched {
             for (leader, members) in groups {
@@ -134,7 +145,7 @@ impl Watch {
                 open: open.remove(&id).unwrap_or_default(),
                 ports: ports.remove(&id).unwrap_or_default(),
             };
-            if !self.all || look.group.switches > known.at_window.switches {
+            if !self.all || look.group.runs > known.at_window.runs {
                 counted.push(known.count(look));
             } else if !known.has_ended(id as u32) {
                 continue;
@@ -153,16 +164,17 @@ impl Watch {
     /// What the reader should know of the window that just ended.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let full = self.total(0);
-        if full > self.full_at_window {
-            let missed = full - self.full_at_window;
-            warnings.push(format!(
-                "{missed} times a process was not counted, because more than {} are active",
-                load::GROUPS_MAX
-            ));
+        let most = [("process", load::GROUPS_MAX), ("thread", self.loaded.threads_max)];
+        for (which, (what, most)) in most.into_iter().enumerate() {
+            let full = self.loaded.totals.get(&(which as u32), 0).unwrap_or_default();
+            let missed = full - std::mem::replace(&mut self.full_at_window[which], full);
+            if missed > 0 {
+                warnings.push(format!(
+                    "{missed} times a {what} was not counted, because there are more than {most}"
+                ));
+            }
         }
-        self.full_at_window = full;
-        if !self.loaded.tracefs {
+        if !self.loaded.ways.tracefs {
             warnings.push(
                 "tracefs is not mounted, so every system call of the machine passes the probe: \
                  mount -t tracefs nodev /sys/kernel/tracing"
@@ -180,10 +192,6 @@ impl Watch {
             threads: self.loaded.threads.keys().filter_map(Result::ok).count(),
             locks: self.loaded.locks.keys().filter_map(Result::ok).count(),
         }
-    }
-
-    fn total(&self, which: u32) -> u64 {
-        self.loaded.totals.get(&which, 0).unwrap_or_default()
     }
 
     /// The whole machine: whoever was on a CPU has an entry.
@@ -390,6 +398,51 @@ impl Known {
                 ticks_contended: group.ticks_contended - before.ticks_contended,
                 contended: group.contended_ns.saturating_sub(before.contended_ns) as f64 / 1e9,
             });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::options::Requests;
+
+    const REQUESTS: u64 = 200;
+
+    /// This process serves itself so many requests over loopback.
+    fn serve_requests() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let mut byte = [0];
+        for _ in 0..REQUESTS {
+            (&client).write_all(b"?").unwrap();
+            (&server).read_exact(&mut byte).unwrap();
+            (&server).write_all(b"!").unwrap();
+            (&client).read_exact(&mut byte).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_way_shows_the_same_replies() {
+        let own = std::process::id();
+        let watched = Watched::Groups(BTreeMap::from([(own, vec![own])]));
+        let options = Options { requests: Requests::Replies, ..Options::default() };
+        for (tracefs, sockets) in [(true, true), (true, false), (false, true), (false, false)] {
+            let ways = Ways { tracefs, sockets };
+            let mut watch = match Watch::start_by(&watched, &options, true, ways) {
+                Ok(watch) => watch,
+                Err(refusal) => return println!("skipped: {refusal}"),
+            };
+            serve_requests();
+            // Both ends are ours, and every send but the client's first follows a receive.
+            let replies: u64 =
+                watch.port_counts().values().flat_map(HashMap::values).map(|port| port[2]).sum();
+            assert!((2 * REQUESTS - 1..=2 * REQUESTS).contains(&replies), "{ways:?}: {replies}");
+            assert_eq!(watch.window()[0].leader, own);
         }
     }
 }
