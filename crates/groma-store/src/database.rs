@@ -8,7 +8,8 @@ use groma_model::{Problem, Says, Schema, Source, Timestamp, Version};
 use imbl::{OrdMap, Vector};
 
 use crate::follow::Overlay;
-use crate::fork::{DatabaseId, Known};
+use crate::fork::DatabaseId;
+use crate::known::Known;
 use crate::set_aside::{Aside, SetAside};
 use crate::snapshot::News;
 use crate::{Change, Commit, Fork, ForkMode, Freshness, LIVE, PollOutcome, Snapshot, Template};
@@ -58,11 +59,21 @@ struct Tracking {
 /// Up to a version a fork was another database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stretch {
+    id: DatabaseId,
     name: Arc<str>,
     /// The last version of the world before the fork was made.
     until: Version,
     /// The version that it was forked at; smaller than `until` for a fork of the past.
     as_of: Version,
+}
+
+/// What a database was at a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner<'a> {
+    pub(crate) id: DatabaseId,
+    pub(crate) name: &'a Arc<str>,
+    /// Not later than the version that was asked.
+    pub(crate) version: Version,
 }
 
 /// What a database held at some time: two of the same state hold the same.
@@ -209,7 +220,8 @@ impl Database {
     pub(crate) fn fork(&self, id: DatabaseId, fork: &Fork, made: Version) -> Database {
         let mut lineage = self.lineage.clone();
         let as_of = fork.at.unwrap_or(made);
-        lineage.push_back(Stretch { name: Arc::clone(&self.name), until: made, as_of });
+        let (template_id, name) = (self.id, Arc::clone(&self.name));
+        lineage.push_back(Stretch { id: template_id, name, until: made, as_of });
         let template = Template {
             name: Arc::clone(&self.name),
             version: self.version(),
@@ -218,7 +230,7 @@ impl Database {
             mode: fork.mode,
         };
         let mut known = self.known.clone();
-        known.learn(self.id, &self.snapshot);
+        known.learn(template_id, &self.snapshot, as_of);
         let tracking = (fork.mode == ForkMode::Tracking).then(|| {
             Arc::new(Tracking {
                 overlay: Overlay::new(&self.snapshot),
@@ -228,7 +240,7 @@ impl Database {
         Database {
             id,
             name: Arc::clone(&fork.name),
-            template: Some((self.id, template)),
+            template: Some((template_id, template)),
             lineage,
             followed: fork.mode == ForkMode::Tracking,
             known,
@@ -265,9 +277,15 @@ impl Database {
                 state.keep_batch(Arc::clone(batch));
             }
         }
+        let snapshot = self.snapshot.apply(back, at);
+        let mut known = self.known.until(at);
+        let owner = self.owner_at(at);
+        if owner.id != self.id {
+            known.learn(owner.id, &snapshot, at);
+        }
         Database {
-            snapshot: self.snapshot.apply(back, at),
-            known: self.known.until(at),
+            snapshot,
+            known,
             tracking: None,
             commits,
             sources,
@@ -281,15 +299,15 @@ impl Database {
         self.lineage.last().is_none_or(|stretch| stretch.until < version)
     }
 
-    /// Under which name, and as of which version, it is found at a version of the world.
-    pub(crate) fn owner_at(&self, version: Version) -> (&Arc<str>, Version) {
-        let (mut owner, mut version) = (&self.name, version);
-        for stretch in self.lineage.iter().rev() {
-            if version <= stretch.until {
-                (owner, version) = (&stretch.name, version.min(stretch.as_of));
+    /// Which database, and as of which version, it was at a version of the world.
+    pub(crate) fn owner_at(&self, version: Version) -> Owner<'_> {
+        let mut owner = Owner { id: self.id, name: &self.name, version };
+        for Stretch { id, name, until, as_of } in self.lineage.iter().rev() {
+            if owner.version <= *until {
+                owner = Owner { id: *id, name, version: owner.version.min(*as_of) };
             }
         }
-        (owner, version)
+        owner
     }
 
     /// Whether it ever changed by a commit to another database.
@@ -370,8 +388,8 @@ impl Database {
         let new_segments = template.segments.iter().rev().take_while(|row| since < row.version);
         let new_segments: Vec<_> = new_segments.cloned().collect();
         next.segments.extend(new_segments.into_iter().rev());
-        next.known.learn_all(&template.known);
-        next.known.learn(template.id, &template.snapshot);
+        next.known.follow(&template.known);
+        next.known.learn(template.id, &template.snapshot, template.version());
         next
     }
 

@@ -85,7 +85,7 @@ impl Databases {
         for held in live.chain(self.by_name.values()) {
             for database in [&held.database, held.now()] {
                 states.push(database.snapshot().clone());
-                states.extend(database.known().iter().map(|(_, state)| state.clone()));
+                states.extend(database.known().states().cloned());
                 if let Some(overlay) = database.overlay() {
                     states.push(overlay.template().clone());
                     entities.extend(overlay.entities_before().cloned());
@@ -203,8 +203,8 @@ impl Databases {
         let database = held.catch_up();
         let news = database.commit(version, commit, problems_not_kept);
         if let Some(from) = &merged {
-            database.known_mut().learn_all(from.known());
-            database.known_mut().learn(from.id(), from.snapshot());
+            database.known_mut().learn_all(from.known(), version);
+            database.known_mut().learn(from.id(), from.snapshot(), version);
         }
         let id = database.id();
         self.tell_followers(name);

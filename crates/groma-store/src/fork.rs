@@ -1,11 +1,8 @@
-//! What a fork is, and which states of other databases a database has taken in.
+//! What a fork is, and where it comes from.
 
 use std::sync::Arc;
 
 use groma_model::{Source, Timestamp, Version};
-use imbl::OrdMap;
-
-use crate::Snapshot;
 
 /// Whether a fork goes on seeing what is committed to its template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,43 +70,3 @@ pub struct Template {
 /// Tells databases apart, those that are gone and those of the same name included: `live` is 0, a
 /// fork the number of forks made so far.
 pub(crate) type DatabaseId = u64;
-
-/// The latest state of each other database whose content a database has taken in, by being forked
-/// from it, following it or merging it, directly or through others.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Known {
-    states: OrdMap<DatabaseId, Snapshot>,
-}
-
-impl Known {
-    pub(crate) fn learn(&mut self, id: DatabaseId, state: &Snapshot) {
-        let is_new = self.states.get(&id).is_none_or(|known| known.version() < state.version());
-        if is_new {
-            self.states.insert(id, state.clone());
-        }
-    }
-
-    pub(crate) fn learn_all(&mut self, other: &Known) {
-        other.states.iter().for_each(|(id, state)| self.learn(*id, state));
-    }
-
-    pub(crate) fn of(&self, id: DatabaseId) -> Option<&Snapshot> {
-        self.states.get(&id)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (DatabaseId, &Snapshot)> {
-        self.states.iter().map(|(id, state)| (*id, state))
-    }
-
-    /// What was known when the last of it was at this version.
-    pub(crate) fn until(&self, at: Version) -> Known {
-        let states = self.states.iter().filter(|(_, state)| state.version() <= at);
-        Known { states: states.map(|(id, state)| (*id, state.clone())).collect() }
-    }
-
-    pub(crate) fn forget(&mut self, is_needed: impl Fn(DatabaseId) -> bool) {
-        self.states = (self.states.iter().filter(|(id, _)| is_needed(**id)))
-            .map(|(id, state)| (*id, state.clone()))
-            .collect();
-    }
-}

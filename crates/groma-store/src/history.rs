@@ -47,8 +47,9 @@ impl History {
             let steps = self.schemas.steps_after(schemas_before);
             match codec::decode(bytes, &self.schemas.schema, steps) {
                 Ok((Entry::Commit { database, version, commit, .. }, _)) => {
-                    let owned = self.database.owner_at(version) == (&database, version);
-                    if owned && self.since <= version && version <= self.database.version() {
+                    let owner = self.database.owner_at(version);
+                    let is_owned = (owner.name, owner.version) == (&database, version);
+                    if is_owned && self.since <= version && version <= self.database.version() {
                         return each(version, &database, &commit);
                     }
                 }

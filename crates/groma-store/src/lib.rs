@@ -24,6 +24,7 @@ mod hindsight;
 mod history;
 mod identify;
 mod journal;
+mod known;
 mod merge;
 mod names;
 mod naming;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use groma_model::{Timestamp, Version};
 
 use crate::codec::Entry;
+use crate::database::Owner;
 use crate::databases::Databases;
 use crate::journal::JournalReader;
 use crate::recent::Recent;
@@ -142,7 +143,7 @@ impl Past {
             return Err(StoreError::NoVersion { asked: version, newest: databases.version() });
         }
         // A fork of the past was, before it was made, its template at that time.
-        let (owner, version) = database.owner_at(version);
+        let Owner { name: owner, version, .. } = database.owner_at(version);
         if version < oldest {
             return Err(StoreError::Compacted { asked: version.to_string(), oldest, since });
         }

@@ -364,6 +364,42 @@ fn a_fork_of_the_past_is_what_was_known_then() {
 }
 
 #[test]
+fn a_fork_of_the_past_has_taken_in_what_was_merged_by_then() {
+    let mut world = world();
+    world.commit(LIVE, commit("cmdb", "farm f load_cap=1.5", 1)).unwrap();
+    for name in ["one", "two"] {
+        world.fork(name, LIVE, Timestamp(1)).unwrap();
+    }
+    world.commit("one", commit("sql", "farm f load_cap=2.5", 2)).unwrap();
+    world.commit(LIVE, commit("cmdb", "farm h", 3)).unwrap();
+    // After the time that is forked, though the state that is taken in is older.
+    assert!(merge(&mut world, "one", "two", None));
+    assert!(merge(&mut world, "two", LIVE, None));
+    let past = Fork { at: Some(Version(3)), ..Fork::new("then", LIVE, Timestamp(5)) };
+    world.make_fork(past).unwrap();
+    assert_eq!(plan(&world, "two", "then", None).rows().len(), 1);
+}
+
+#[test]
+fn a_fork_of_a_fork_from_before_that_was_made_merges_into_what_it_was() {
+    for mode in [ForkMode::Frozen, ForkMode::Tracking] {
+        let mut world = world();
+        world.commit(LIVE, commit("cmdb", "farm f load_cap=1.5", 1)).unwrap();
+        world.commit(LIVE, commit("cmdb", "farm g", 2)).unwrap();
+        world.make_fork(Fork { mode, ..Fork::new("plan", LIVE, Timestamp(2)) }).unwrap();
+        world.commit("plan", commit("sql", "farm g load_cap=1.5", 3)).unwrap();
+        world.commit(LIVE, commit("cmdb", "farm h", 4)).unwrap();
+        for (at, rows) in [(1, 1), (3, 2)] {
+            let past = Fork { at: Some(Version(at)), ..Fork::new("then", "plan", Timestamp(5)) };
+            world.make_fork(past).unwrap();
+            world.commit("then", commit("sql", "farm f balancing=nearest", 6)).unwrap();
+            assert_eq!(plan(&world, "then", LIVE, None).rows().len(), rows, "{mode:?} at {at}");
+            world.drop_database("then").unwrap();
+        }
+    }
+}
+
+#[test]
 fn forks_outlive_their_template_and_still_merge_with_each_other() {
     let mut world = world();
     world.commit(LIVE, commit("cmdb", "farm f balancing=nearest", 1)).unwrap();
