@@ -34,6 +34,7 @@ impl Hop {
 
 impl<'a> Follow<'a> {
     /// Every edge at a vertex that fits, with its cost.
+    #[inline]
     pub(crate) fn hops(&self, vertex: Vertex, mut visit: impl FnMut(Hop, f64)) {
         let ways: &[Way] = match (self.edge.direction, self.from_second) {
             (Direction::Right, false) | (Direction::Left, true) => &[Way::Along],

@@ -232,6 +232,7 @@ impl Graph {
 
     /// Every edge of a table at a vertex, one way: who owns it, and the vertex at its other end. In the
     /// order of labels and keys; an edge may come twice if several chains make it.
+    #[inline]
     pub fn edges_at(
         &self,
         vertex: Vertex,
@@ -253,17 +254,22 @@ impl Graph {
                     Some(kind) => self.table_of_kind[usize::from(kind.0)].is_some(),
                     None => self.every_kind,
                 };
-                let mut arrive = |owner, other| {
-                    if sure || self.table_of(other).is_some() {
-                        visit(owner, other);
-                    }
-                };
+                let is_vertex = |other| sure || self.table_of(other).is_some();
                 let flat = self.flats[usize::from(table)].as_ref();
                 match flat.and_then(|flat| flat.get(way, || self.flatten(chain, table, way))) {
+                    // The loop that searches spend their time in.
                     Some(flat) => {
-                        flat.at(node).iter().for_each(|(owner, other)| arrive(*owner, *other));
+                        for (owner, other) in flat.at(node) {
+                            if is_vertex(*other) {
+                                visit(*owner, *other);
+                            }
+                        }
                     }
-                    None => self.chain_at(node, chain, table, way, &mut arrive),
+                    None => self.chain_at(node, chain, table, way, &mut |owner, other| {
+                        if is_vertex(other) {
+                            visit(owner, other);
+                        }
+                    }),
                 }
             }
         }

@@ -72,7 +72,7 @@ impl<'a> Matcher<'a> {
             let found = Match { vertices: &self.vertices, paths: &self.paths };
             return if (self.found)(&found) { Ok(()) } else { Err(Stop::Enough) };
         };
-        let (edge, from_second) = match taken {
+        let taking = match taken {
             Step::Seed(variable) => {
                 for vertex in self.pattern.vertices[variable].all(self.graph) {
                     self.look()?;
@@ -83,19 +83,11 @@ impl<'a> Matcher<'a> {
                 return Ok(());
             }
             Step::Follow { edge, from_second } | Step::Close { edge, from_second } => {
-                (edge, from_second)
+                Taking::new(self.graph, self.pattern, step, edge, from_second)
             }
         };
-        let variable = &self.pattern.edges[edge];
-        let taking = Taking {
-            step,
-            edge,
-            near: if from_second { variable.to } else { variable.from },
-            far: if from_second { variable.from } else { variable.to },
-            follow: Follow { graph: self.graph, edge: variable, from_second },
-        };
         let start = self.vertices[taking.near];
-        match variable.reach {
+        match taking.follow.edge.reach {
             Reach::One => match taken {
                 Step::Close { .. } if !self.is_joined(&taking) => Ok(()),
                 _ => self.one(&taking),
@@ -107,28 +99,53 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Whether an edge joins two bound vertices at all. The vertices at the other ends of the first one's
-    /// edges are marked once while it stays.
+    /// Whether an edge joins two bound vertices at all.
     fn is_joined(&mut self, taking: &Taking<'a>) -> bool {
-        let (near, far) = (self.vertices[taking.near], self.vertices[taking.far]);
+        self.mark(taking);
+        self.marks[taking.edge].is_marked(self.vertices[taking.far])
+    }
+
+    /// Marks the vertices at the other ends of a bound one's edges, once while it stays.
+    fn mark(&mut self, taking: &Taking<'a>) {
+        let near = self.vertices[taking.near];
         let marks = &mut self.marks[taking.edge];
         if marks.of != Some(near) {
             marks.begin(near, self.graph.vertices_end());
             taking.follow.hops(near, |hop, _| marks.mark(hop.other));
         }
-        marks.is_marked(far)
     }
 
     /// Every single edge from a bound vertex.
     fn one(&mut self, taking: &Taking<'a>) -> Result<(), Stop> {
         let start = self.vertices[taking.near];
+        // Most edges lead to a vertex that the ring does not close at: they are not even bound.
+        let ring = self.ring_behind(taking);
         let mut outcome = Ok(());
         taking.follow.hops(start, |hop, cost| {
-            if outcome.is_ok() {
+            let closes = ring.is_none_or(|edge| self.marks[edge].is_marked(hop.other));
+            if closes && outcome.is_ok() {
                 outcome = self.take(taking, start, hop, cost);
             }
         });
         outcome
+    }
+
+    /// The edge of the next step, if it closes a ring at the vertex that this step binds; where it
+    /// leads from its other end is marked.
+    fn ring_behind(&mut self, taking: &Taking<'a>) -> Option<usize> {
+        let Some(Step::Close { edge, from_second }) = self.steps.get(taking.step + 1).copied()
+        else {
+            return None;
+        };
+        let ring = Taking::new(self.graph, self.pattern, taking.step + 1, edge, from_second);
+        let is_ring = ring.follow.edge.reach == Reach::One
+            && ring.far == taking.far
+            && ring.near != taking.far
+            && self.vertices[taking.far] == NONE;
+        is_ring.then(|| {
+            self.mark(&ring);
+            edge
+        })
     }
 
     fn take(
@@ -301,6 +318,21 @@ struct Taking<'a> {
     near: usize,
     far: usize,
     follow: Follow<'a>,
+}
+
+impl<'a> Taking<'a> {
+    fn new(
+        graph: &'a Graph,
+        pattern: &'a Pattern,
+        step: usize,
+        edge: usize,
+        from_second: bool,
+    ) -> Taking<'a> {
+        let variable = &pattern.edges[edge];
+        let (near, far) =
+            if from_second { (variable.to, variable.from) } else { (variable.from, variable.to) };
+        Taking { step, edge, near, far, follow: Follow { graph, edge: variable, from_second } }
+    }
 }
 
 /// The vertices that one vertex is joined to.
