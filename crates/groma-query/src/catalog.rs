@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::datasource::TableType;
 use datafusion::error::{DataFusionError, Result};
-use groma_model::Kind;
+use groma_model::{Kind, Version};
 use groma_store::StoreError;
 
 use crate::kind_table::KindTable;
@@ -21,7 +21,7 @@ use crate::table::{RowsTable, Table};
 use crate::{Engine, QueryError, Role, View, Who, messages, tables};
 
 /// Who asks, and how the session counts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asker {
     pub(crate) accounting: Accounting,
     pub(crate) who: Arc<Who>,
@@ -42,17 +42,43 @@ pub(crate) struct Databases {
     /// Why a database that the statement names cannot be seen; the SQL engine only knows that.
     refusal: Mutex<Option<QueryError>>,
     asker: Asker,
+    /// The last commit of the world before the statement began.
+    began_at: Version,
 }
 
 impl Databases {
     pub(crate) fn new(engine: Engine, asker: Asker) -> Databases {
         let (pinned, refusal) = (Mutex::default(), Mutex::default());
-        Databases { engine, pinned, refusal, asker }
+        let began_at = engine.world().version();
+        Databases { engine, pinned, refusal, asker, began_at }
     }
 
     /// Who asks.
+    pub(crate) fn who(&self) -> &Arc<Who> {
+        &self.asker.who
+    }
+
+    /// Its name.
     pub(crate) fn user(&self) -> &str {
         &self.asker.who.name
+    }
+
+    /// Whether whoever asks now would see the same: nothing has changed since, and nothing that was
+    /// named depends on the time.
+    pub(crate) fn are_still(&self, asker: &Asker) -> bool {
+        let pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        let world = self.engine.world();
+        let is_still = |name: &str, view: &View| {
+            let schema = view.snapshot().schema();
+            view.is_now()
+                && world.database(name).is_ok_and(|now| {
+                    now.state() == view.world_database().state()
+                        && Arc::ptr_eq(now.snapshot().schema(), schema)
+                })
+        };
+        self.asker == *asker
+            && world.version() == self.began_at
+            && pinned.iter().all(|(name, view)| is_still(name, view))
     }
 
     pub(crate) fn engine(&self) -> &Engine {

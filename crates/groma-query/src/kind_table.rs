@@ -1,21 +1,25 @@
 //! The table of a kind: a row per entity, a column per attribute, read straight from the snapshot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType,
 };
 use datafusion::physical_plan::ExecutionPlan;
 use groma_model::{AttributeIndex, Kind, KindId, Schema, Timestamp, Value, ValueType};
-use groma_store::Entity;
+use groma_store::{Entity, Snapshot};
 
 use crate::View;
-use crate::table::{Cell, RowsTable, Type, arrow_schema};
+use crate::table::{BatchBuilder, Cell, RowsTable, Type, arrow_schema};
 
 /// Name of the column that holds an entity's key.
 pub(crate) const ID: &str = "id";
@@ -70,8 +74,8 @@ impl TableProvider for KindTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let pushdown = |filter: &&Expr| match wanted_id(filter) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
+        let pushdown = |filter: &&Expr| match wanted_ids(filter) {
+            Some(_) => TableProviderFilterPushDown::Exact,
             None => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(pushdown).collect())
@@ -89,46 +93,84 @@ impl TableProvider for KindTable {
             projection.cloned().unwrap_or_else(|| (0..columns.len()).collect());
         let schema = arrow_schema(chosen.iter().map(|index| columns[*index]));
         let (view, kind) = (Arc::clone(&self.view), self.kind);
-        let id = filters.iter().find_map(|filter| wanted_id(filter).map(str::to_owned));
+        let ids = filters.iter().filter_map(wanted_ids).reduce(|all, more| &all & &more);
+        if let Some(ids) = ids {
+            let batch = named_rows(view.snapshot(), kind, &ids, &chosen, Arc::clone(&schema))?;
+            return Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None)?);
+        }
         let rows = move |sheet: &mut crate::table::Sheet| {
             let snapshot = view.snapshot();
-            let shape = snapshot.schema().kind(kind);
-            let mut add = |entity: &Entity| {
-                sheet.push_row(
-                    chosen.iter().map(|column| cell(entity, *column, shape, snapshot.schema())),
-                )
-            };
-            // What a source named once and no longer does is gone.
-            let exists = |entity: &&Arc<Entity>| entity.exists_at(Timestamp::MAX);
-            match &id {
-                Some(id) => {
-                    snapshot.get(kind, id).filter(exists).map_or(Ok(()), |entity| add(entity))
-                }
-                None => snapshot.entities(kind).filter(exists).try_for_each(|entity| add(entity)),
-            }
+            let mut existing = snapshot.entities(kind).filter(|entity| exists(entity));
+            existing.try_for_each(|entity| sheet.push_row(cells(entity, &chosen, snapshot, kind)))
         };
         // The rows are made with the chosen columns alone, so nothing is left to project.
         RowsTable::new(schema, Arc::new(rows)).scan(state, None, &[], limit).await
     }
 }
 
-/// The id that a filter asks for, if it is `id = '...'`.
-fn wanted_id(filter: &Expr) -> Option<&str> {
-    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else {
-        return None;
-    };
-    match (left.as_ref(), right.as_ref()) {
-        (Expr::Column(column), Expr::Literal(literal, _))
-        | (Expr::Literal(literal, _), Expr::Column(column))
-            if column.name == ID =>
-        {
-            match literal {
-                ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) => text.as_deref(),
-                _ => None,
-            }
+/// The ids that a filter asks for, if it is `id = '...'`, several of these with OR, or `id IN (...)`.
+fn wanted_ids(filter: &Expr) -> Option<BTreeSet<&str>> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+            let id = match (left.as_ref(), right.as_ref()) {
+                (column, literal) if is_id(column) => text(literal)?,
+                (literal, column) if is_id(column) => text(literal)?,
+                _ => return None,
+            };
+            Some(BTreeSet::from([id]))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            Some(&wanted_ids(left)? | &wanted_ids(right)?)
+        }
+        Expr::InList(InList { expr, list, negated: false }) if is_id(expr) => {
+            list.iter().map(text).collect()
         }
         _ => None,
     }
+}
+
+fn is_id(expression: &Expr) -> bool {
+    matches!(expression, Expr::Column(column) if column.name == ID)
+}
+
+fn text(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text), _) => text.as_deref(),
+        _ => None,
+    }
+}
+
+/// The rows of these ids. They are looked up while the statement is planned: that takes less time than
+/// handing the work to another thread would.
+fn named_rows(
+    snapshot: &Snapshot,
+    kind: KindId,
+    ids: &BTreeSet<&str>,
+    chosen: &[usize],
+    schema: SchemaRef,
+) -> Result<RecordBatch> {
+    let mut rows = BatchBuilder::new(schema);
+    let named = ids.iter().filter_map(|id| snapshot.get(kind, id));
+    named.filter(|entity| exists(entity)).for_each(|entity| {
+        rows.add(cells(entity, chosen, snapshot, kind));
+    });
+    rows.take()
+}
+
+/// What a source named once and no longer does is gone.
+fn exists(entity: &Entity) -> bool {
+    entity.exists_at(Timestamp::MAX)
+}
+
+fn cells<'a>(
+    entity: &'a Entity,
+    chosen: &'a [usize],
+    snapshot: &'a Snapshot,
+    kind: KindId,
+) -> impl Iterator<Item = Cell<'a>> {
+    let schema = snapshot.schema();
+    let shape = schema.kind(kind);
+    chosen.iter().map(move |column| cell(entity, *column, shape, schema))
 }
 
 fn cell<'a>(entity: &'a Entity, column: usize, kind: &Kind, schema: &Schema) -> Cell<'a> {

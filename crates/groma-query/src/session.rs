@@ -98,6 +98,21 @@ pub struct Prepared {
     statement: Parsed,
     parameter_types: Vec<Option<DataType>>,
     schema: Option<SchemaRef>,
+    /// For the first run, which mostly follows at once; not kept longer, since it holds what it saw.
+    planned: Mutex<Option<Planned>>,
+}
+
+/// A question with the databases that it was planned on.
+struct Planned {
+    plan: LogicalPlan,
+    databases: Arc<Databases>,
+}
+
+/// What a statement is run with.
+#[derive(Default)]
+struct Bound {
+    parameters: Option<ParamValues>,
+    planned: Option<Planned>,
 }
 
 impl Prepared {
@@ -117,8 +132,14 @@ impl Prepared {
     }
 }
 
-/// Types of parameters by number; a parameter that the plan does not need is not there.
-type ParameterTypes = BTreeMap<usize, Option<DataType>>;
+/// What is known of a statement before it runs.
+#[derive(Default)]
+struct Described {
+    /// Types of parameters by number; a parameter that the plan does not need is not there.
+    types: BTreeMap<usize, Option<DataType>>,
+    schema: Option<SchemaRef>,
+    planned: Option<Planned>,
+}
 
 /// One connection inside one database. Statements of a session run one after the other, each on
 /// one version of every database that it names.
@@ -206,7 +227,7 @@ impl Session {
 
     /// Carries out one statement. Rows of an earlier one should be read before.
     pub async fn carry_out(&self, request: Request) -> Result<Outcome, QueryError> {
-        self.run_parsed(request.0, None).await
+        self.run_parsed(request.0, Bound::default()).await
     }
 
     /// Carries out all statements of a request, in order, up to the first that fails.
@@ -228,22 +249,23 @@ impl Session {
                 "one statement can be prepared at a time",
             ));
         };
-        let (types, schema) = match &statement.statement {
+        let Described { types, schema, planned } = match &statement.statement {
             // Planning holds much on the stack of whoever waits.
             Statement::Sql(ast) => Box::pin(self.describe(ast)).await?,
             Statement::Cursor(CursorVerb::Declare { query, .. }) => {
-                (Box::pin(self.describe(query)).await?.0, None)
+                let types = Box::pin(self.describe(query)).await?.types;
+                Described { types, ..Described::default() }
             }
             Statement::Cursor(CursorVerb::Fetch { name, .. }) => {
                 let schema = self.cursor_schema(name).ok_or_else(|| no_cursor(name))?;
-                (BTreeMap::new(), Some(schema))
+                Described { schema: Some(schema), ..Described::default() }
             }
-            _ => (BTreeMap::new(), None),
+            _ => Described::default(),
         };
         let count = statement::parameter_count(sql);
         let parameter_types =
             (1..=count).map(|number| types.get(&number).cloned().flatten()).collect();
-        Ok(Prepared { statement, parameter_types, schema })
+        Ok(Prepared { statement, parameter_types, schema, planned: Mutex::new(planned) })
     }
 
     /// Runs a prepared statement on the databases as they are now.
@@ -252,17 +274,22 @@ impl Session {
         prepared: &Prepared,
         parameters: ParamValues,
     ) -> Result<Outcome, QueryError> {
-        self.run_parsed(prepared.statement.clone(), Some(parameters)).await
+        let planned = prepared.planned.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let bound = Bound { parameters: Some(parameters), planned };
+        self.run_parsed(prepared.statement.clone(), bound).await
     }
 
-    async fn describe(&self, ast: &Ast) -> Result<(ParameterTypes, Option<SchemaRef>), QueryError> {
+    async fn describe(&self, ast: &Ast) -> Result<Described, QueryError> {
         let scope = self.scope(&self.who)?;
         let (plan, rows) = match ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
                 (scope.plan(Write::read(ast)?.select()?).await?, false)
             }
             _ if self.settings().answers(ast) => {
-                return Ok((BTreeMap::new(), Settings::shown_schema(ast)));
+                return Ok(Described {
+                    schema: Settings::shown_schema(ast),
+                    ..Described::default()
+                });
             }
             _ => (scope.plan(ast.clone()).await?, true),
         };
@@ -272,20 +299,17 @@ impl Session {
             .filter_map(|(name, of)| Some((name.strip_prefix('$')?.parse().ok()?, of)))
             .collect();
         let schema = rows.then(|| Arc::clone(plan.schema().inner()));
-        Ok((types, schema))
+        let planned = rows.then_some(Planned { plan, databases: scope.databases });
+        Ok(Described { types, schema, planned })
     }
 
     /// Checks what the user may do, carries out, and audits what changes something.
-    async fn run_parsed(
-        &self,
-        parsed: Parsed,
-        parameters: Option<ParamValues>,
-    ) -> Result<Outcome, QueryError> {
+    async fn run_parsed(&self, parsed: Parsed, bound: Bound) -> Result<Outcome, QueryError> {
         let Parsed { statement, text } = parsed;
         let needs = statement.needs();
         let result = match self.who_now() {
             Ok(who) => match who.may(needs, first_words(&text)) {
-                Ok(()) => self.run_statement(statement, &text, who, parameters).await,
+                Ok(()) => self.run_statement(statement, &text, who, bound).await,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
@@ -322,7 +346,7 @@ impl Session {
         statement: Statement,
         text: &str,
         who: Who,
-        parameters: Option<ParamValues>,
+        bound: Bound,
     ) -> Result<Outcome, QueryError> {
         match statement {
             Statement::Empty => Ok(command("")),
@@ -370,9 +394,9 @@ impl Session {
             }
             Statement::Users(change) => self.change_users(change).await,
             Statement::Copy(copy) => Box::pin(self.copy(*copy, text, &who)).await,
-            Statement::Cursor(verb) => Box::pin(self.run_cursor(verb, &who, parameters)).await,
+            Statement::Cursor(verb) => Box::pin(self.run_cursor(verb, &who, bound)).await,
             // Planning holds much on the stack of whoever waits; a statement can afford the box.
-            Statement::Sql(ast) => Box::pin(self.run_ast(*ast, &who, parameters)).await,
+            Statement::Sql(ast) => Box::pin(self.run_ast(*ast, &who, bound)).await,
         }
     }
 
@@ -427,16 +451,11 @@ impl Session {
         }
     }
 
-    async fn run_ast(
-        &self,
-        ast: Ast,
-        who: &Who,
-        parameters: Option<ParamValues>,
-    ) -> Result<Outcome, QueryError> {
+    async fn run_ast(&self, ast: Ast, who: &Who, bound: Bound) -> Result<Outcome, QueryError> {
         match &ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
                 let (write, scope) = (Write::read(&ast)?, self.scope(who)?);
-                let tag = Box::pin(write.carry_out(self, &scope, parameters)).await?;
+                let tag = Box::pin(write.carry_out(self, &scope, bound.parameters)).await?;
                 Ok(Outcome::Command { tag })
             }
             _ if self.settings().answers(&ast) => {
@@ -449,7 +468,7 @@ impl Session {
             | Ast::ExplainTable { .. }
             | Ast::ShowTables { .. }
             | Ast::ShowColumns { .. } => {
-                let (schema, stream) = Box::pin(self.rows(ast, who, parameters)).await?;
+                let (schema, stream) = Box::pin(self.rows(ast, who, bound)).await?;
                 Ok(Outcome::Rows { schema, stream })
             }
             other => Err(not_offered(other)),
@@ -461,14 +480,22 @@ impl Session {
         &self,
         ast: Ast,
         who: &Who,
-        parameters: Option<ParamValues>,
+        bound: Bound,
     ) -> Result<(SchemaRef, SendableRecordBatchStream), QueryError> {
-        let scope = self.scope(who)?;
-        let mut plan = scope.plan(ast).await?;
-        if let Some(parameters) = parameters {
+        let asker = self.asker(who);
+        let still = bound.planned.filter(|planned| planned.databases.are_still(&asker));
+        let (state, mut plan) = match still {
+            Some(Planned { plan, databases }) => (self.scope_over(databases)?.state, plan),
+            None => {
+                let scope = self.scope(who)?;
+                let plan = scope.plan(ast).await?;
+                (scope.state, plan)
+            }
+        };
+        if let Some(parameters) = bound.parameters {
             plan = plan.with_param_values(parameters)?;
         }
-        let frame = DataFrame::new(scope.state, plan);
+        let frame = DataFrame::new(state, plan);
         let schema = Arc::clone(frame.schema().inner());
         Ok((schema, frame.execute_stream().await?))
     }
@@ -477,12 +504,12 @@ impl Session {
         &self,
         verb: CursorVerb,
         who: &Who,
-        parameters: Option<ParamValues>,
+        bound: Bound,
     ) -> Result<Outcome, QueryError> {
         match verb {
             CursorVerb::Declare { name, hold, query } => {
                 self.cursors().check(&name, hold)?;
-                let (schema, stream) = Box::pin(self.rows(*query, who, parameters)).await?;
+                let (schema, stream) = Box::pin(self.rows(*query, who, bound)).await?;
                 self.cursors().declare(name, hold, schema, stream);
                 Ok(command("DECLARE CURSOR"))
             }
@@ -516,21 +543,26 @@ impl Session {
 
     /// A scope for one statement: every database that it names is pinned at one version.
     fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
-        let who = Arc::new(who.clone());
-        let asker = Asker { accounting: self.settings().accounting(), who: Arc::clone(&who) };
-        let databases = Arc::new(Databases::new(self.engine.clone(), asker));
+        self.scope_over(Arc::new(Databases::new(self.engine.clone(), self.asker(who))))
+    }
+
+    fn scope_over(&self, databases: Arc<Databases>) -> Result<Scope, QueryError> {
         let matches = graph::Matches::default();
         // A copy: built from its parts, every function would be registered anew for each statement.
         let mut state = self.base.clone();
         state.mark_start_execution();
         state.config_mut().set_extension(Arc::clone(&databases));
-        state.config_mut().set_extension(who);
+        state.config_mut().set_extension(Arc::clone(databases.who()));
         state.register_catalog_list(Arc::clone(&databases) as _);
         state.register_relation_planner(Arc::new(matches.clone()))?;
         // It only replaces what it registered itself, which is never refused.
         let registered = functions::per_row::register(&mut state, &databases, &self.database);
         debug_assert!(registered.is_ok(), "functions are registered");
         Ok(Scope { state, databases, matches })
+    }
+
+    fn asker(&self, who: &Who) -> Asker {
+        Asker { accounting: self.settings().accounting(), who: Arc::new(who.clone()) }
     }
 
     fn cursors(&self) -> std::sync::MutexGuard<'_, Cursors> {

@@ -125,30 +125,25 @@ const BATCH_ROWS: usize = 8192;
 /// Batches that may wait between the thread that makes them and the engine.
 const BATCHES_QUEUED_MAX: usize = 4;
 
-/// Where a table writes its rows: typed columns that leave as batches.
-pub(crate) struct Sheet {
+/// Rows that become a batch of typed columns.
+pub(crate) struct BatchBuilder {
     schema: SchemaRef,
     builders: Vec<Builder>,
     rows: usize,
-    out: Sender<Result<RecordBatch>>,
 }
 
-/// The reader went away; stop making rows. Not an error for anybody.
-fn reader_gone() -> datafusion::error::DataFusionError {
-    datafusion::error::DataFusionError::Execution("the reader went away".into())
-}
+impl BatchBuilder {
+    pub(crate) fn new(schema: SchemaRef) -> BatchBuilder {
+        let of = |field: &Arc<Field>| Builder::new(field.data_type());
+        let builders = schema.fields().iter().map(of).collect();
+        BatchBuilder { schema, builders, rows: 0 }
+    }
 
-impl Sheet {
     /// Adds a row.
     ///
     /// # Panics
     /// If a cell is not of its column's type: a table is wrong, and its test says so.
-    pub(crate) fn push<const N: usize>(&mut self, row: [Cell<'_>; N]) -> Result<()> {
-        self.push_row(row)
-    }
-
-    /// As [`Sheet::push`], for rows whose width is known only when running.
-    pub(crate) fn push_row<'a>(&mut self, row: impl IntoIterator<Item = Cell<'a>>) -> Result<()> {
+    pub(crate) fn add<'a>(&mut self, row: impl IntoIterator<Item = Cell<'a>>) {
         let mut width = 0;
         for (builder, cell) in self.builders.iter_mut().zip(row) {
             builder.append(cell);
@@ -160,7 +155,39 @@ impl Sheet {
             "a row has as many cells as there are columns"
         );
         self.rows += 1;
-        if self.rows == BATCH_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// The rows added since the last batch.
+    pub(crate) fn take(&mut self) -> Result<RecordBatch> {
+        let columns: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
+        // `count(*)` reads no column: then only the number of rows tells.
+        let rows = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows)?)
+    }
+}
+
+/// Where a table writes its rows, which leave in batches.
+pub(crate) struct Sheet {
+    made: BatchBuilder,
+    out: Sender<Result<RecordBatch>>,
+}
+
+/// The reader went away; stop making rows. Not an error for anybody.
+fn reader_gone() -> datafusion::error::DataFusionError {
+    datafusion::error::DataFusionError::Execution("the reader went away".into())
+}
+
+impl Sheet {
+    /// Adds a row, as [`BatchBuilder::add`] does.
+    pub(crate) fn push<const N: usize>(&mut self, row: [Cell<'_>; N]) -> Result<()> {
+        self.push_row(row)
+    }
+
+    /// As [`Sheet::push`], for rows whose width is known only when running.
+    pub(crate) fn push_row<'a>(&mut self, row: impl IntoIterator<Item = Cell<'a>>) -> Result<()> {
+        self.made.add(row);
+        if self.made.rows == BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
     /// Where its rows go; closed when the reader went away.
@@ -169,14 +196,10 @@ impl Sheet {
     }
 
     fn flush(&mut self) -> Result<()> {
-        if self.rows == 0 {
+        if self.made.rows == 0 {
             return Ok(());
         }
-        let columns: Vec<ArrayRef> = self.builders.iter_mut().map(Builder::finish).collect();
-        // `count(*)` reads no column: then only the number of rows tells.
-        let rows = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        self.rows = 0;
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows)?;
+        let batch = self.made.take()?;
         self.out.blocking_send(Ok(batch)).map_err(|_| reader_gone())
     }
 }
@@ -321,9 +344,7 @@ pub(crate) fn stream_rows(
     let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), BATCHES_QUEUED_MAX);
     let out = stream.tx();
     stream.spawn_blocking(move || {
-        let builders =
-            schema.fields().iter().map(|field| Builder::new(field.data_type())).collect();
-        let mut sheet = Sheet { schema, builders, rows: 0, out: out.clone() };
+        let mut sheet = Sheet { made: BatchBuilder::new(schema), out: out.clone() };
         match rows(&mut sheet).and_then(|()| sheet.flush()) {
             Err(_) if out.is_closed() => Ok(()),
             answered => answered,

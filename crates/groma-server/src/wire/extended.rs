@@ -28,7 +28,7 @@ use super::Door;
 use super::connection::Connection;
 use super::copy;
 use super::error::{internal, refused};
-use super::simple::{Answer, complete, refuse_in_failed_transaction, tell};
+use super::simple::{Answer, begin, complete, refuse_in_failed_transaction, tell};
 use crate::work::Limits;
 
 /// A statement that was planned once.
@@ -228,9 +228,9 @@ where
     let parameters = deserialize_parameters(portal, &types)?;
     let session = Arc::clone(&connection.session);
     let prepared = Arc::clone(&statement.prepared);
-    let outcome =
-        connection.work(limits, async move { session.run(&prepared, parameters).await }).await?;
-    Answer::of(connection, limits, outcome, &portal.result_column_format)
+    let work = async move { begin(session.run(&prepared, parameters).await?).await };
+    let started = connection.work(limits, work).await?;
+    Answer::of(connection, limits, started, &portal.result_column_format)
 }
 
 async fn send_rows<C>(

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::vec;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch};
+use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 use groma_query::{QueryError, SendableRecordBatchStream};
 use pgwire::api::portal::Format;
@@ -22,16 +24,47 @@ use crate::work::{Limits, Task};
 /// How many batches (of at most some thousand rows) the engine may be ahead of the client.
 const BATCHES_AHEAD_MAX: usize = 4;
 
+/// Rows that the engine has begun to make before the client is told of them: of a small answer all, so
+/// that nobody need wait for a task.
+pub(crate) struct Begun {
+    schema: SchemaRef,
+    first: Vec<RecordBatch>,
+    /// What is still to be made; `None`: all is there.
+    rest: Option<SendableRecordBatchStream>,
+}
+
+impl Begun {
+    /// Makes the first batch, and those behind it that are ready. Runs on the engine's threads.
+    /// Errors: of the first batch.
+    pub(crate) async fn read(
+        schema: SchemaRef,
+        mut stream: SendableRecordBatchStream,
+    ) -> Result<Begun, QueryError> {
+        let mut first = Vec::new();
+        let mut next = stream.next().await;
+        while let Some(batch) = next {
+            first.push(batch?);
+            if first.len() == BATCHES_AHEAD_MAX {
+                return Ok(Begun { schema, first, rest: Some(stream) });
+            }
+            next = match stream.next().now_or_never() {
+                Some(next) => next,
+                None => return Ok(Begun { schema, first, rest: Some(stream) }),
+            };
+        }
+        Ok(Begun { schema, first, rest: None })
+    }
+}
+
 /// A response whose rows the engine makes while the client reads them.
 /// Dropping it stops the engine.
 pub(crate) fn response(
     connection: &Connection,
     limits: Limits,
-    schema: &SchemaRef,
-    batches: SendableRecordBatchStream,
+    begun: Begun,
     format: &Format,
 ) -> PgWireResult<QueryResponse> {
-    let rows = Rows::start(connection, limits, schema, batches, format)?;
+    let rows = Rows::of(connection, limits, begun, format)?;
     Ok(QueryResponse::new(
         Arc::clone(&rows.fields),
         stream::unfold(rows, |mut rows| async { rows.next().await.map(|row| (row, rows)) }),
@@ -41,22 +74,21 @@ pub(crate) fn response(
 /// Rows as the engine makes them. Dropping them stops the engine.
 pub(crate) struct Rows {
     pub(crate) fields: Arc<Vec<FieldInfo>>,
-    receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-    task: Task<()>,
+    first: vec::IntoIter<RecordBatch>,
+    rest: Option<Rest>,
     limits: Limits,
     metrics: Arc<DoorMetrics>,
     batch: Option<Box<dyn Iterator<Item = PgWireResult<DataRow>> + Send>>,
 }
 
-impl Rows {
-    pub(crate) fn start(
-        connection: &Connection,
-        limits: Limits,
-        schema: &SchemaRef,
-        mut batches: SendableRecordBatchStream,
-        format: &Format,
-    ) -> PgWireResult<Rows> {
-        let fields = Arc::new(arrow_schema_to_pg_fields(schema, format, None)?);
+/// Batches that are made while the first ones are read.
+struct Rest {
+    receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    task: Task<()>,
+}
+
+impl Rest {
+    fn start(connection: &Connection, mut batches: SendableRecordBatchStream) -> Rest {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD_MAX);
         let task = connection.spawn(async move {
             while let Some(batch) = batches.next().await {
@@ -66,8 +98,35 @@ impl Rows {
                 }
             }
         });
+        Rest { receiver, task }
+    }
+
+    async fn next(&mut self, limits: &Limits) -> Option<PgWireResult<RecordBatch>> {
+        let batch = tokio::select! {
+            biased;
+            ended = limits.ended() => return Some(Err(to_wire(ended))),
+            batch = self.receiver.recv() => batch,
+        };
+        match batch {
+            Some(batch) => Some(batch.map_err(to_wire)),
+            // The channel is closed: the task has ended, or panicked.
+            None => (&mut self.task.0).await.err().map(|_| Err(internal())),
+        }
+    }
+}
+
+impl Rows {
+    pub(crate) fn of(
+        connection: &Connection,
+        limits: Limits,
+        begun: Begun,
+        format: &Format,
+    ) -> PgWireResult<Rows> {
+        let fields = Arc::new(arrow_schema_to_pg_fields(&begun.schema, format, None)?);
+        let first = begun.first.into_iter();
+        let rest = begun.rest.map(|batches| Rest::start(connection, batches));
         let metrics = Arc::clone(&connection.metrics);
-        Ok(Rows { fields, receiver, task, limits, metrics, batch: None })
+        Ok(Rows { fields, first, rest, limits, metrics, batch: None })
     }
 
     pub(crate) async fn next(&mut self) -> Option<PgWireResult<DataRow>> {
@@ -78,19 +137,15 @@ impl Rows {
                 self.metrics.bytes.fetch_add(bytes as u64, Relaxed);
                 return Some(row);
             }
-            let batch = tokio::select! {
-                biased;
-                ended = self.limits.ended() => return Some(Err(to_wire(ended))),
-                batch = self.receiver.recv() => batch,
+            let batch = match (self.first.next(), &mut self.rest) {
+                (Some(batch), _) => batch,
+                (None, Some(rest)) => match rest.next(&self.limits).await? {
+                    Ok(batch) => batch,
+                    Err(error) => return Some(Err(error)),
+                },
+                (None, None) => return None,
             };
-            match batch {
-                Some(Ok(batch)) => {
-                    self.batch = Some(encode_recordbatch(Arc::clone(&self.fields), batch));
-                }
-                Some(Err(error)) => return Some(Err(to_wire(error))),
-                // The channel is closed: the task has ended, or panicked.
-                None => return (&mut self.task.0).await.err().map(|_| Err(internal())),
-            }
+            self.batch = Some(encode_recordbatch(Arc::clone(&self.fields), batch));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
-use groma_query::{CopyForm, CopyIn, Notice, Outcome};
+use groma_query::{CopyForm, CopyIn, Notice, Outcome, QueryError};
 use pgwire::api::portal::Format;
 use pgwire::api::query::{SimpleQueryHandler, send_query_response, send_ready_for_query};
 use pgwire::api::results::{QueryResponse, Response, Tag};
@@ -21,7 +21,7 @@ use super::Door;
 use super::connection::Connection;
 use super::copy;
 use super::error::{internal, notice, refused, to_wire};
-use super::rows::{self, Rows};
+use super::rows::{self, Begun, Rows};
 use crate::work::Limits;
 
 #[async_trait]
@@ -80,10 +80,11 @@ impl Door {
             connection.metrics.statements.fetch_add(1, Relaxed);
             let tag = request.rows_tag();
             let session = Arc::clone(&connection.session);
-            let outcome =
-                connection.work(&limits, async move { session.carry_out(request).await }).await?;
+            let begun = connection
+                .work(&limits, async move { begin(session.carry_out(request).await?).await });
+            let begun = begun.await?;
             tell(client, connection).await?;
-            match Answer::of(connection, &limits, outcome, &Format::UnifiedText)? {
+            match Answer::of(connection, &limits, begun, &Format::UnifiedText)? {
                 Answer::Rows(mut rows) => {
                     rows.set_command_tag(tag);
                     send_query_response(client, rows, true).await?;
@@ -110,24 +111,44 @@ pub(crate) enum Answer {
     CopyIn(Box<CopyIn>),
 }
 
+/// An outcome whose first rows are made.
+pub(crate) enum Started {
+    Rows(Begun),
+    Done(String),
+    CopyOut(Begun, CopyForm),
+    CopyIn(Box<CopyIn>),
+}
+
+/// Makes the first rows of an outcome. Runs on the engine's threads.
+pub(crate) async fn begin(outcome: Outcome) -> Result<Started, QueryError> {
+    Ok(match outcome {
+        Outcome::Rows { schema, stream } => Started::Rows(Begun::read(schema, stream).await?),
+        Outcome::Command { tag } => Started::Done(tag),
+        Outcome::CopyOut { schema, stream, form } => {
+            Started::CopyOut(Begun::read(schema, stream).await?, form)
+        }
+        Outcome::CopyIn(copy) => Started::CopyIn(copy),
+    })
+}
+
 impl Answer {
     pub(crate) fn of(
         connection: &Connection,
         limits: &Limits,
-        outcome: Outcome,
+        started: Started,
         format: &Format,
     ) -> PgWireResult<Answer> {
         let limits = limits.clone();
-        Ok(match outcome {
-            Outcome::Rows { schema, stream } => {
-                Answer::Rows(rows::response(connection, limits, &schema, stream, format)?)
+        Ok(match started {
+            Started::Rows(begun) => {
+                Answer::Rows(rows::response(connection, limits, begun, format)?)
             }
-            Outcome::Command { tag } => Answer::Done(tag),
-            Outcome::CopyOut { schema, stream, form } => {
+            Started::Done(tag) => Answer::Done(tag),
+            Started::CopyOut(begun, form) => {
                 let text = Format::UnifiedText;
-                Answer::CopyOut(Rows::start(connection, limits, &schema, stream, &text)?, form)
+                Answer::CopyOut(Rows::of(connection, limits, begun, &text)?, form)
             }
-            Outcome::CopyIn(copy) => Answer::CopyIn(copy),
+            Started::CopyIn(copy) => Answer::CopyIn(copy),
         })
     }
 }

@@ -33,6 +33,30 @@ fn a_write_takes_parameters_and_counts() {
 }
 
 #[test]
+fn a_prepared_question_is_answered_from_what_is_there_when_it_is_asked() {
+    let served = Served::world();
+    served.run(async |served| {
+        let (client, other) = (served.client("live").await, served.client("live").await);
+        let sql = "SELECT balancing FROM service.farm WHERE id = $1";
+        let prepared = client.prepare(sql).await.unwrap();
+        for balancing in ["nearest", "round_robin", "nearest"] {
+            let change = "UPDATE service.farm SET balancing = $1 WHERE id = 'bills'";
+            other.execute(change, &[&balancing]).await.unwrap();
+            for _ in 0..2 {
+                let row = client.query_one(&prepared, &[&"bills"]).await.unwrap();
+                assert_eq!(row.get::<_, &str>(0), balancing);
+            }
+        }
+        // As it was in a fork that is no more, nobody is told.
+        let fork = "SELECT count(*) FROM what_if.service.farm";
+        other.batch_execute("CREATE DATABASE what_if TEMPLATE live").await.unwrap();
+        let prepared = client.prepare(fork).await.unwrap();
+        other.batch_execute("DROP DATABASE what_if").await.unwrap();
+        assert!(client.query(&prepared, &[]).await.is_err());
+    });
+}
+
+#[test]
 fn rows_are_fetched_in_portions() {
     let served = Served::world();
     served.run(async |served| {
