@@ -101,8 +101,8 @@ pub struct Measured {
     pub clients: Option<f64>,
     /// Threads.
     pub threads: Option<f64>,
-    /// p, the share of its CPU time outside of all locks. `None`: nothing waited and no request was
-    /// counted, so nothing can be said. With [`Method::Bound`] read it as "at least `low`".
+    /// p, the share of its CPU time outside of all locks. `None`: nothing can be said of it, and
+    /// [`Measured::unknown`] tells why. With [`Method::Bound`] read it as "at least `low`".
     pub parallel: Option<Estimate>,
     /// How p was found: the method of its largest lock.
     pub method: Option<Method>,
@@ -168,7 +168,15 @@ pub struct Wait {
     pub utilisation: Option<f64>,
 }
 
+/// How the warning begins that says why there is no p.
+pub(crate) const UNKNOWN: &str = "p cannot be known: ";
+
 impl Measured {
+    /// Why there is no p; `None`: there is one.
+    pub fn unknown(&self) -> Option<&str> {
+        self.warnings.iter().find_map(|warning| warning.strip_prefix(UNKNOWN))
+    }
+
     /// CPU seconds per request, D; `None` without a count of requests, or if nothing was used.
     pub fn demand(&self) -> Option<f64> {
         self.throughput.filter(|rate| *rate > 0.0).map(|rate| self.cpus_used / rate)

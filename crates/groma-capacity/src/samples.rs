@@ -34,6 +34,11 @@ pub struct Samples {
     /// Seconds that requests were blocked inside the process on something that may be a lock, but does
     /// not tell: a semaphore, a condition variable, a monitor. Summed over threads. `None`: not counted.
     pub hidden: Option<f64>,
+    /// Times they were.
+    pub hidden_waits: Option<u64>,
+    /// Of the ticks, those that found a loop with the instruction by which a CPU waits (PAUSE): threads
+    /// that spin. `None`: nobody looked.
+    pub spinning: Option<u64>,
     /// What the probe wants its reader to know: condition variables ignored, spinning suspected.
     pub warnings: Vec<String>,
 }
@@ -78,6 +83,8 @@ pub struct LockSamples {
     pub looks: u64,
     /// Looks that found it held.
     pub looks_held: u64,
+    /// Looks that found the same owner as the look before: holds that last.
+    pub looks_lasting: u64,
     /// Acquisitions, contended or not (n); `None`: one for each request is assumed.
     pub acquisitions: Option<u64>,
     /// Hand-overs whose delay was seen: from the wake to the return of the wait.
@@ -156,6 +163,8 @@ impl Samples {
             locks: Vec::new(),
             waits: Vec::new(),
             hidden: None,
+            hidden_waits: None,
+            spinning: None,
             warnings: Vec::new(),
         }
     }
@@ -191,6 +200,8 @@ impl Samples {
         self.cpu_time += later.cpu_time;
         self.run_delay = sum(self.run_delay, later.run_delay);
         self.hidden = sum(self.hidden, later.hidden);
+        self.hidden_waits = self.hidden_waits.zip(later.hidden_waits).map(|(a, b)| a + b);
+        self.spinning = self.spinning.zip(later.spinning).map(|(a, b)| a + b);
         self.ticks += later.ticks;
         self.requests = self.requests.zip(later.requests).map(|(a, b)| a + b);
         self.contended = self
@@ -222,6 +233,7 @@ impl LockSamples {
         self.hold_time += later.hold_time;
         self.looks += later.looks;
         self.looks_held += later.looks_held;
+        self.looks_lasting += later.looks_lasting;
         self.acquisitions = self.acquisitions.zip(later.acquisitions).map(|(a, b)| a + b);
         self.hand_offs += later.hand_offs;
         self.hand_off_time += later.hand_off_time;

@@ -113,6 +113,15 @@ struct pt_regs {
 
 #pragma clang attribute pop
 
+/* What a timer interrupted: the layout is for ever, on x86-64. */
+struct bpf_perf_event_data {
+	struct {
+		u64 others[16];
+		u64 ip;
+		u64 cs;
+	} regs;
+};
+
 /* A field of a kernel structure reached by a plain address. */
 #define field_at(pointer, field) ((void *)__builtin_preserve_access_index(&(pointer)->field))
 #define read_field(to, pointer, field) read_kernel(&(to), sizeof(to), field_at(pointer, field))

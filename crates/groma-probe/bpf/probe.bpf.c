@@ -81,6 +81,7 @@ struct group {
 	u64 ticks;
 	u64 ticks_contended; // while a thread waited for a lock
 	u64 ticks_owner;     // of the owner of at least one known lock
+	u64 ticks_spinning;  // in a loop that pauses
 	u64 waiters;
 	u64 contended_since;
 	u64 contended_ns;
@@ -112,11 +113,11 @@ struct thread {
 	u64 away_waits;
 	u64 inside;     // it received a request and did not reply yet
 	u64 inside_ns;  // blocked since then on what may be a lock
+	u64 inside_waits;
 	u64 hold_address[HOLDS];
-
 	u64 hold_since[HOLDS];
 	u64 hold_cpu[HOLDS];
-	u64 unused[4];
+	u64 unused[3];
 };
 
 struct slots {
@@ -141,6 +142,7 @@ struct port {
 	u64 waits;
 	u64 replies; // sends that followed a receive on the same socket
 	u64 hidden_ns; // blocked between the two, by the thread that did both, on what may be a lock
+	u64 hidden_waits;
 };
 
 struct {
@@ -626,6 +628,7 @@ static inline_always void received(u64 group, u64 socket, u64 key)
 	if (thread) {
 		thread->inside = 1;
 		thread->inside_ns = 0;
+		thread->inside_waits = 0;
 	}
 }
 
@@ -644,6 +647,7 @@ static inline_always void sent(u64 group, u64 socket, u64 key)
 	add(port->replies, 1);
 	if (thread && thread->inside) {
 		add(port->hidden_ns, thread->inside_ns);
+		add(port->hidden_waits, thread->inside_waits);
 		thread->inside = 0;
 	}
 }
@@ -845,8 +849,10 @@ static inline_always void enter_cpu(struct task_struct *task, u64 group, u64 now
 				add(stats->off_count[class], 1);
 			}
 		}
-		if (thread->inside && (class == FUTEX || class == POLL))
+		if (thread->inside && (class == FUTEX || class == POLL)) {
 			thread->inside_ns += away;
+			thread->inside_waits += 1;
+		}
 		if (class == NETWORK && thread->guessed) {
 			thread->away_ns += away;
 			thread->away_waits += 1;
@@ -876,7 +882,28 @@ SEC("tp_btf/sched_switch") int on_switch(u64 *args)
 	return 0;
 }
 
-SEC("perf_event") int on_tick(void *context)
+enum {
+	PAUSE = 0x90f3,   // its bytes
+	AROUND = 10,      // bytes before and after the place of a thread: a loop that spins is short
+	USER = 3,         // of the code segment: it runs its own code, not the kernel's
+};
+
+/// Whether the interrupted code is a loop that waits by the instruction made for it.
+static inline_always int spins(struct bpf_perf_event_data *context)
+{
+	u8 code[2 * AROUND] = {};
+
+	if ((context->regs.cs & USER) != USER)
+		return 0;
+	if (read_user(code, sizeof(code), (void *)context->regs.ip - AROUND))
+		return 0;
+	for (u32 at = 0; at + 1 < sizeof(code); at++)
+		if ((code[at] | code[at + 1] << 8) == PAUSE)
+			return 1;
+	return 0;
+}
+
+SEC("perf_event") int on_tick(struct bpf_perf_event_data *context)
 {
 	u64 id = current_pid_tgid();
 	u64 group = group_of(id >> 32);
@@ -889,6 +916,8 @@ SEC("perf_event") int on_tick(void *context)
 	add(stats->ticks, 1);
 	if ((s64)stats->waiters > 0)
 		add(stats->ticks_contended, 1);
+	if (spins(context))
+		add(stats->ticks_spinning, 1);
 	struct slots *known = map_lookup(&slots, &group);
 	struct slot_ticks *ticks = map_lookup(&slot_ticks, &group);
 	if (!known || !ticks || !known->count)

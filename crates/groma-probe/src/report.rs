@@ -115,6 +115,7 @@ impl ProcessReport {
             "cumulative": self.cumulative.as_ref().map(measured),
             "outlook": self.outlook.as_ref().map(outlook),
             "ticks": self.samples.ticks,
+            "ticks_spinning": self.samples.spinning,
             "requests": self.samples.requests,
             "idle_seconds": {
                 "futex": self.idle.futex,

@@ -6,7 +6,7 @@ use crate::measured::Estimate;
 use crate::samples::{LockSamples, Samples};
 
 /// Largest error in simulation, where φ is known half of that.
-const ERROR: f64 = 0.1;
+pub(super) const ERROR: f64 = 0.1;
 
 /// Rule of three: with no event in n trials, the rate is below 3/n at 95 %.
 const RULE_OF_THREE: f64 = 3.0;
@@ -23,6 +23,13 @@ pub(super) fn share(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Op
     Some(widen(share, ERROR, ERROR))
 }
 
+/// The most that a lock can take of the CPU time for which so many requests waited, if it is one.
+pub(super) fn unknown_share(waits: u64, samples: &Samples, cpus_used: f64) -> f64 {
+    let Some(requests) = samples.requests.filter(|count| *count > 0) else { return 1.0 };
+    let waited = wilson((waits as f64 / requests as f64).min(1.0), requests).high;
+    ((waited * others(samples)).min(1.0) / cpus_used + ERROR).min(1.0)
+}
+
 /// Most that a lock nobody ever waited for can take of the CPU time; `None` without requests.
 pub(super) fn unseen(samples: &Samples, cpus_used: f64) -> Option<f64> {
     let requests = samples.requests.filter(|count| *count > 0)? as f64;
@@ -30,7 +37,7 @@ pub(super) fn unseen(samples: &Samples, cpus_used: f64) -> Option<f64> {
 }
 
 /// M/(M−1) of a closed population; 1 if it is unknown. One client alone never meets another: infinite.
-fn others(samples: &Samples) -> f64 {
+pub(super) fn others(samples: &Samples) -> f64 {
     match samples.clients.or(samples.threads) {
         Some(clients) if clients > 1.0 => clients / (clients - 1.0),
         Some(_) => f64::INFINITY,

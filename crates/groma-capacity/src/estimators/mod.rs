@@ -3,6 +3,7 @@
 //! One file per method. Their assumptions and measured errors: `docs/capacity-models.md`.
 
 mod busy;
+mod concealed;
 mod contended;
 mod equation25;
 mod holds;
@@ -12,7 +13,7 @@ mod owner;
 pub use equation25::{equation25, equation25_ceiling};
 
 use crate::error::{CapacityError, not_negative, positive};
-use crate::measured::{Estimate, Lock, Measured, Method, Wait, rest};
+use crate::measured::{Estimate, Lock, Measured, Method, UNKNOWN, Wait, rest};
 use crate::samples::{LockSamples, Samples};
 use crate::tier::Tier;
 
@@ -24,9 +25,6 @@ const SAMPLES_MIN: u64 = 100;
 const HOLDS_MIN: u64 = 10;
 /// Above this share of wanted CPU time not given, what is measured from outside the kernel is doubtful.
 const STARVED_MAX: f64 = 0.1;
-/// Of the time requests spend on CPUs and blocked, the share that may be spent on what could be a lock
-/// and is not known as one, before nothing is said of p.
-const HIDDEN_MAX: f64 = 0.05;
 
 /// What a window says of a process: the share of each lock by the best method its counts allow, and p.
 ///
@@ -38,12 +36,17 @@ pub fn estimate(samples: &Samples) -> Result<Measured, CapacityError> {
     let mut locks: Vec<_> =
         samples.locks.iter().map(|lock| measure(lock, samples, cpus_used)).collect();
     locks.sort_by(|a, b| b.share.value.total_cmp(&a.share.value).then(a.name.cmp(&b.name)));
-    let unseen = contended::unseen(samples, cpus_used);
+    let unseen = unseen(samples, cpus_used);
     let equation25 = equation25::in_contention(samples);
-    let (parallel, method) = match hidden(samples) {
+    let unknown = concealed::too_much(samples);
+    let (parallel, method) = match unknown {
         Some(_) => (None, None),
         None => parallel(&locks, equation25, unseen, samples.tier),
     };
+    // What was concealed is serial at most.
+    let concealed = concealed::share_max(samples, cpus_used);
+    let parallel = parallel.map(|p| Estimate::new(p.value, (p.low - concealed).max(0.0), p.high));
+    let unknown = unknown.or_else(|| parallel.is_none().then(|| nothing_waited(samples)));
     let starved = samples
         .run_delay
         .map(|delay| delay / (delay + samples.cpu_time))
@@ -67,8 +70,33 @@ pub fn estimate(samples: &Samples) -> Result<Measured, CapacityError> {
         warnings: samples.warnings.clone(),
     };
     let doubts = doubts(&measured, samples);
+    measured.warnings.extend(unknown.map(|reason| format!("{UNKNOWN}{reason}")));
     measured.warnings.extend(doubts);
     Ok(measured)
+}
+
+/// Most that a lock nobody was seen to wait for can take of the CPU time. `None`: without requests, or
+/// where it could spin and nobody would see it.
+fn unseen(samples: &Samples, cpus_used: f64) -> Option<f64> {
+    if is_blind_for_spinning(samples) {
+        return None;
+    }
+    let by_waits = contended::unseen(samples, cpus_used)?;
+    Some(by_waits.max(concealed::missed_max(samples, cpus_used)).min(1.0))
+}
+
+fn is_blind_for_spinning(samples: &Samples) -> bool {
+    samples.spinning.is_none() && samples.tier > Tier::BpfOwner
+}
+
+fn nothing_waited(samples: &Samples) -> String {
+    let and = match samples.requests {
+        Some(count) if count > 0 && is_blind_for_spinning(samples) => {
+            "without ticks nobody sees whether it spins"
+        }
+        _ => "no request was counted",
+    };
+    format!("nothing waited, and {and}")
 }
 
 fn measure(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Lock {
@@ -112,9 +140,16 @@ fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Cand
         }
     };
     let ticks = lock.owner.map_or(0, |owner| owner.samples);
-    let owner_rank = if ticks >= SAMPLES_MIN { 0 } else { 2 };
+    // Read from outside the kernel, its word says more of brief holds than its owner does.
+    let brief = samples.tier >= Tier::Proc && owner::is_brief(lock);
+    let owner_rank = match ticks {
+        _ if brief => 4,
+        SAMPLES_MIN.. => 0,
+        _ => 2,
+    };
     let reason = format!("its owner word was read at {ticks} samples");
-    add(Method::Owner, owner::share(lock, samples.tier), owner_rank, reason);
+    let by_owner = owner::share(lock, samples.tier, cpus_used);
+    add(Method::Owner, by_owner, owner_rank, reason);
     let per_request =
         if lock.acquisitions.is_none() { ", one acquisition per request assumed" } else { "" };
     let reason = format!("{} contended holds were followed{per_request}", lock.holds);
@@ -127,7 +162,11 @@ fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Cand
     let by_holds = holds::share(lock, samples.requests, samples.cpu_time);
     add(Method::Holds, by_holds, holds_rank, reason);
     let reason = format!("its word was looked at {} times", lock.looks);
-    add(Method::Busy, busy::share(lock, cpus_used), 3, reason);
+    let by_word = busy::share(lock, cpus_used);
+    let between = by_word.zip(by_owner.filter(|_| brief)).map(|(word, owner)| {
+        Estimate::new(word.value, word.low.min(owner.low), word.high.max(owner.high))
+    });
+    add(Method::Busy, between.or(by_word), 3, reason);
     let reason = format!("{} contended holds, acquisitions not counted", lock.holds);
     let root_rank = if lock.holds >= HOLDS_MIN || seldom { 4 } else { 6 };
     let by_root = holds::root_share(lock, samples.window, cpus_used);
@@ -165,15 +204,6 @@ fn parallel(
     }
 }
 
-/// Mean number of threads blocked inside a request on what may be a lock, if that is too much to say
-/// anything of p.
-fn hidden(samples: &Samples) -> Option<f64> {
-    let hidden = samples.hidden?;
-    let locks: f64 = samples.locks.iter().map(|lock| lock.wait_time).sum();
-    let share = hidden / (hidden + locks + samples.cpu_time);
-    (share > HIDDEN_MAX).then(|| hidden / samples.window)
-}
-
 fn waits(samples: &Samples) -> Vec<Wait> {
     let over = |time: f64| time / samples.window;
     let wait = |wait: &crate::samples::WaitSamples| Wait {
@@ -186,12 +216,6 @@ fn waits(samples: &Samples) -> Vec<Wait> {
 
 fn doubts(measured: &Measured, samples: &Samples) -> Vec<String> {
     let mut doubts = Vec::new();
-    if let Some(threads) = hidden(samples) {
-        doubts.push(format!(
-            "p cannot be known: {threads:.1} threads wait inside requests for what may be locks, but does \
-             not tell: semaphores, condition variables, monitors, an interpreter's lock"
-        ));
-    }
     if let Some(lock) = measured.locks.first().filter(|lock| lock.method == Method::Owner) {
         let count = samples
             .locks
@@ -202,6 +226,13 @@ fn doubts(measured: &Measured, samples: &Samples) -> Vec<String> {
         if count < SAMPLES_WANTED {
             doubts.push(format!("{count} samples of {SAMPLES_WANTED} wanted for ±0.02"));
         }
+    }
+    let brief = |lock: &&LockSamples| owner::is_brief(lock);
+    if let Some(lock) = samples.locks.iter().find(brief).filter(|_| samples.tier >= Tier::Proc) {
+        doubts.push(format!(
+            "lock {}: most holds are over before the next look, so that little of them is known",
+            lock.name
+        ));
     }
     let sum: f64 = measured.locks.iter().map(|lock| lock.share.value).sum();
     if sum > 1.0 {

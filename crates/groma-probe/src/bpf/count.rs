@@ -52,13 +52,15 @@ impl Known {
         if ticks > 0 {
             let share = (group.ticks_contended - before.ticks_contended) as f64 / ticks as f64;
             samples.contended = Some(Contended { time: contended, cpu_time: cpu_time * share });
+            samples.spinning = Some(group.ticks_spinning - before.ticks_spinning);
         }
         samples.locks = self.end_locks(&look.slot_ticks);
 
         let serving = sockets::Serving::of(&self.members);
         let port_use = self.end_ports(&look, &serving);
         samples.clients = serving.clients();
-        samples.hidden = port_use.hidden;
+        samples.hidden = port_use.hidden.map(|(seconds, _)| seconds);
+        samples.hidden_waits = port_use.hidden.map(|(_, waits)| waits);
         let chosen = group.requests - before.requests;
         samples.requests = match (chosen, port_use.replies) {
             (0, None) => None,
@@ -130,7 +132,7 @@ impl Known {
 
     fn end_ports(&mut self, look: &Look, serving: &sockets::Serving) -> PortUse {
         let mut sum = PortUse::default();
-        for (port, [wait_ns, waits, replies, hidden_ns]) in &look.ports {
+        for (port, [wait_ns, waits, replies, hidden_ns, hidden_waits]) in &look.ports {
             let before = self.ports.get(port).copied().unwrap_or_default();
             let open = |open: &Open| open.port_ns.get(port).copied().unwrap_or_default() as f64;
             let ended = wait_ns.saturating_sub(before[0]) as f64;
@@ -138,7 +140,9 @@ impl Known {
             if serving.is_ours(*port) {
                 sum.clients += waited;
                 *sum.replies.get_or_insert(0) += replies.saturating_sub(before[2]);
-                *sum.hidden.get_or_insert(0.0) += hidden_ns.saturating_sub(before[3]) as f64 / 1e9;
+                let (seconds, hidden) = sum.hidden.get_or_insert((0.0, 0));
+                *seconds += hidden_ns.saturating_sub(before[3]) as f64 / 1e9;
+                *hidden += hidden_waits.saturating_sub(before[4]);
             } else {
                 sum.away += waited;
                 sum.waits += waits.saturating_sub(before[1]);
@@ -156,8 +160,8 @@ struct PortUse {
     clients: f64,
     /// Replies; `None`: no socket was served.
     replies: Option<u64>,
-    /// Seconds blocked between a request and its reply on what may be a lock.
-    hidden: Option<f64>,
+    /// Seconds blocked between a request and its reply on what may be a lock, and how often.
+    hidden: Option<(f64, u64)>,
     /// Seconds and times waited for others.
     away: f64,
     waits: u64,

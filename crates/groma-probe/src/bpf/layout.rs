@@ -50,13 +50,14 @@ pub(crate) enum Role {
 }
 
 /// `struct group`: sums since the group is watched.
-pub(crate) type GroupWords = [u64; 11 + 2 * CLASSES];
+pub(crate) type GroupWords = [u64; 12 + 2 * CLASSES];
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Group {
     pub(crate) ticks: u64,
     pub(crate) ticks_contended: u64,
     pub(crate) ticks_owner: u64,
+    pub(crate) ticks_spinning: u64,
     pub(crate) contended_ns: u64,
     pub(crate) execs: u64,
     pub(crate) runs: u64,
@@ -73,6 +74,7 @@ impl Group {
             ticks,
             ticks_contended,
             ticks_owner,
+            ticks_spinning,
             waiters,
             since,
             contended_ns,
@@ -87,6 +89,7 @@ impl Group {
             ticks: *ticks,
             ticks_contended: *ticks_contended,
             ticks_owner: *ticks_owner,
+            ticks_spinning: *ticks_spinning,
             contended_ns: contended_ns + open(*waiters, *since, now),
             execs: *execs,
             runs: *runs,
@@ -171,7 +174,7 @@ pub(crate) type SlotTickWords = [u64; 3 * SLOTS];
 /// `struct lock_key`, `struct port_key`: group and address or port.
 pub(crate) type PairWords = [u64; 2];
 /// `struct port`: nanoseconds waited, waits, replies, nanoseconds blocked before replies on what may be a lock.
-pub(crate) type PortWords = [u64; 4];
+pub(crate) type PortWords = [u64; 5];
 
 /// A span that began at `since` and has not ended, if anyone is in it.
 fn open(waiters: u64, since: u64, now: u64) -> u64 {

@@ -81,6 +81,8 @@ struct Lock {
     total: f64,
     looks: u64,
     held: u64,
+    /// Of them, those that found the owner of the look before.
+    lasting: u64,
     held_time: f64,
     waits: u64,
     wait_time: f64,
@@ -376,6 +378,7 @@ impl Lock {
         };
         // Whole if it owned the lock at both ends of the time since the last look, else half.
         self.owned += (used_by(owner) + used_by(self.last_owner)) / 2.0;
+        self.lasting += u64::from(owner != 0 && owner == self.last_owner);
         self.last_owner = owner;
     }
 
@@ -392,6 +395,7 @@ impl Lock {
             contended_time: self.contended_time,
             looks: self.looks,
             looks_held: self.held,
+            looks_lasting: self.lasting,
             hold_time: self.held_time,
             hold_cpu_time: self.held_time * running,
             ..LockSamples::default()

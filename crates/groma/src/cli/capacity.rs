@@ -33,8 +33,7 @@ const WINDOWS: &str = "at, program, release, round(p, 3) AS p, round(p_low, 3) A
 
 /// Ask how measured programs scale, and what other CPUs, clients or faster locks would give
 ///
-/// `groma probe --json | groma capacity record -` measures. A program is named by its id in
-/// capacity.scalability, its process,
+/// `groma probe --to live` measures. A program is named by its id in capacity.scalability, its process,
 /// an instance or service that runs there, its name on any host, or a host.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -227,7 +226,7 @@ fn record(args: &Record, groma: &Groma) -> Result<Answered> {
 
 /// The statement that takes a report. What the model has no place for is left out: pieces of the window,
 /// and command lines, in which people put passwords.
-fn recording(report: &str, release: Option<&str>) -> String {
+pub(super) fn recording(report: &str, release: Option<&str>) -> String {
     let sent = serde_json::from_str(report).map(|mut window: Value| {
         for process in window["processes"].as_array_mut().into_iter().flatten() {
             let Some(process) = process.as_object_mut() else { continue };

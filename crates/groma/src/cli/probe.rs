@@ -1,6 +1,7 @@
 //! `groma probe`: how a running program scales. It asks the kernel, not a database.
 
 mod live;
+mod record;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -10,11 +11,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use groma_capacity::Tier;
 use groma_probe::{Options, Probe, Report, Requests, Target};
+use tokio::signal::unix::{SignalKind, signal};
 
+use self::record::Recorder;
 use super::{Answered, Groma, remark, say};
 use crate::ask::Refusal;
 use crate::output::Form;
 
+/// The exit code of shells for what ended by Ctrl-C.
+const INTERRUPTED: i32 = 130;
 /// What is left of the whole time is no window of its own if it is shorter.
 const REST_MIN: Duration = Duration::from_millis(100);
 
@@ -45,6 +50,12 @@ pub(super) struct Args {
     /// Count each target and its children as one
     #[arg(long)]
     children: bool,
+    /// Record every window in this database of the model, such as live
+    #[arg(long, value_name = "DATABASE")]
+    to: Option<String>,
+    /// Version of the watched programs, to be recorded with them
+    #[arg(long, requires = "to")]
+    release: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,8 +75,13 @@ struct TargetArgs {
 pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     if groma.explain_sql {
         say("-- groma probe asks the kernel of this machine, not a database.")?;
+        if args.to.is_some() {
+            say("-- Each window goes to: SELECT * FROM capacity_record('report');")?;
+        }
         return Ok(Answered::Well);
     }
+    let release = args.release.as_deref();
+    let mut recorder = args.to.as_deref().map(|to| Recorder::to(to, release, groma)).transpose()?;
     let stop = stop_at_interrupt()?;
     let mut probe = Probe::start(args.target(), args.options()).map_err(refusal)?;
     let mut show = Show::of(groma.form);
@@ -75,13 +91,19 @@ pub(super) fn run(args: &Args, groma: &Groma) -> Result<Answered> {
     loop {
         let left = args.total.map(|total| total.saturating_sub(began.elapsed()));
         last = probe.measure(left.unwrap_or(args.window).min(args.window), &stop);
-        show.window(&last)?;
+        let note = recorder.as_mut().map(|recorder| recorder.record(&last)).transpose()?;
+        show.window(&last, note)?;
         let over = args.total.is_some_and(|total| began.elapsed() + REST_MIN >= total);
         if last.ended || over || stop.load(Ordering::Relaxed) {
             break;
         }
     }
-    show.end(&last)
+    show.end(&last)?;
+    let lost = recorder.map_or(0, |recorder| recorder.lost());
+    if lost > 0 {
+        remark(&format!("{lost} windows were not recorded"));
+    }
+    Ok(Answered::wrong_if(lost > 0))
 }
 
 impl Args {
@@ -139,13 +161,19 @@ impl Show {
         }
     }
 
-    fn window(&mut self, report: &Report) -> Result<()> {
+    /// `note`: what became of it besides.
+    fn window(&mut self, report: &Report, note: Option<String>) -> Result<()> {
+        let lines = || live::lines(report).into_iter().chain(note.clone());
         match self {
-            Self::Json => say(&report.to_json().to_string()),
-            Self::Live(screen) => screen.draw(&live::lines(report)),
+            Self::Json => {
+                // Only what went wrong is worth a line beside the windows.
+                note.iter().filter(|note| note.starts_with('!')).for_each(|note| remark(note));
+                say(&report.to_json().to_string())
+            }
+            Self::Live(screen) => screen.draw(&lines().collect::<Vec<_>>()),
             Self::Lines => {
                 let mut out = std::io::stdout().lock();
-                for line in live::lines(report) {
+                for line in lines() {
                     writeln!(out, "{line}")?;
                 }
                 writeln!(out)?;
@@ -156,7 +184,10 @@ impl Show {
     }
 
     /// The whole time, and why it is over.
-    fn end(&self, last: &Report) -> Result<Answered> {
+    fn end(&self, last: &Report) -> Result<()> {
+        if let Self::Live(screen) = self {
+            screen.leave()?;
+        }
         if last.ended {
             remark("every target has ended");
         }
@@ -168,7 +199,7 @@ impl Show {
         if last.processes.is_empty() {
             bail!("nothing ran in the last window");
         }
-        Ok(Answered::Well)
+        Ok(())
     }
 }
 
@@ -190,18 +221,31 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-/// Set at Ctrl-C, so that the report of the whole time is still printed.
+/// Set at Ctrl-C, and when asked to end, so that the report of the whole time is still printed. Whoever
+/// asks twice does not wait for it.
 fn stop_at_interrupt() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
         .context("waiting for Ctrl-C")?;
+    let (mut interrupt, mut terminate) = runtime.block_on(async {
+        let heard = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok::<_, std::io::Error>(heard)
+    })?;
     let told = Arc::clone(&stop);
     std::thread::spawn(move || {
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-            told.store(true, Ordering::Relaxed);
-        }
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if told.swap(true, Ordering::Relaxed) {
+                    std::process::exit(INTERRUPTED);
+                }
+            }
+        });
     });
     Ok(stop)
 }

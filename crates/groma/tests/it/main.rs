@@ -9,6 +9,7 @@ mod help;
 mod killed;
 #[path = "../../../groma-connect/tests/it/netbox_double.rs"]
 mod netbox_double;
+mod probe;
 mod schema;
 mod sources;
 mod verbs;

@@ -14,7 +14,7 @@ fn with_farms() -> Groma {
     groma
 }
 
-fn serve(groma: &Groma) -> Child {
+pub(crate) fn serve(groma: &Groma) -> Child {
     let mut server = groma
         .command(&["serve", "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())

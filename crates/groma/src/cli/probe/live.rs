@@ -10,6 +10,9 @@ use groma_probe::{ProcessReport, Report};
 const PROCESSES_SHOWN: usize = 8;
 const LOCKS_SHOWN: usize = 5;
 
+/// A terminal that does not tell its size has this one.
+const SIZE_USUAL: (usize, usize) = (80, 24);
+
 /// A part of the terminal that is drawn again in place.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
@@ -19,19 +22,43 @@ pub(super) struct Screen {
 impl Screen {
     /// Replaces what was drawn before.
     pub(super) fn draw(&mut self, lines: &[String]) -> Result<()> {
+        let size = terminal_size::terminal_size();
+        let (width, height) =
+            size.map_or(SIZE_USUAL, |(width, height)| (width.0.into(), height.0.into()));
+        let lines = fit(lines, width, height);
         let mut out = std::io::stdout().lock();
         if self.lines_drawn > 0 {
             // Up, to the first column, and clear to the end of the screen.
             write!(out, "\x1b[{}F\x1b[J", self.lines_drawn)?;
         }
-        for line in lines {
-            // Long lines are cut, so that one line stays one line.
-            writeln!(out, "\x1b[?7l{line}\x1b[?7h")?;
-        }
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
         out.flush()?;
         self.lines_drawn = lines.len();
         Ok(())
     }
+
+    /// Clears what the terminal itself wrote below, such as `^C`.
+    pub(super) fn leave(&self) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        write!(out, "\r\x1b[J")?;
+        out.flush()?;
+        Ok(())
+    }
+}
+
+/// As much as can be drawn again: what has left the screen at the top cannot be reached any more.
+fn fit(lines: &[String], width: usize, height: usize) -> Vec<String> {
+    let cut = |line: &String| match line.char_indices().nth(width) {
+        // The last place stays free: some terminals begin a new line after it.
+        Some(_) => line.chars().take(width.saturating_sub(2)).chain(['…']).collect(),
+        None => line.clone(),
+    };
+    let room = height.saturating_sub(1).max(1);
+    if lines.len() <= room {
+        return lines.iter().map(cut).collect();
+    }
+    let more = format!("… {} more lines", lines.len() - (room - 1));
+    lines[..room - 1].iter().map(cut).chain([more]).collect()
 }
 
 /// One window.
@@ -76,7 +103,9 @@ fn process_lines(process: &ProcessReport, measured: Option<&Measured>) -> Vec<St
     };
     let namespace =
         process.namespace.as_ref().map_or(String::new(), |namespace| format!(" in {namespace}"));
-    let name = format!("{} ({}{family}){namespace}", process.comm, process.pid);
+    // A process may call itself anything, also what makes a terminal do things.
+    let comm = process.comm.replace(char::is_control, "?");
+    let name = format!("{comm} ({}{family}){namespace}", process.pid);
     let Some(measured) = measured else {
         return vec![format!("{name}: used no CPU")];
     };
@@ -107,7 +136,9 @@ fn headline(measured: &Measured) -> String {
             p.value, measured.equation25_ceiling
         )),
         (Some(p), _) => parts.push(format!("p {}", interval(p, 3))),
-        (None, _) => parts.push("p unknown: nothing waited, no request counted".to_owned()),
+        (None, _) => {
+            parts.push(format!("p unknown: {}", measured.unknown().unwrap_or("nothing is known")));
+        }
     }
     parts.push(format!("{:.2} of {} CPUs", measured.cpus_used, measured.cpus));
     if let Some(rate) = measured.throughput {
@@ -162,5 +193,22 @@ fn time(seconds: f64) -> String {
         s if s < 1e-3 => format!("{:.0} µs", s * 1e6),
         s if s < 1.0 => format!("{:.1} ms", s * 1e3),
         s => format!("{s:.1} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_fits_the_terminal() {
+        let lines: Vec<String> = ["short", "much longer than that", "µ ± …", "last"]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect();
+        assert_eq!(fit(&lines, 80, 24), lines);
+        assert_eq!(fit(&lines, 10, 5), ["short", "much lon…", "µ ± …", "last"]);
+        assert_eq!(fit(&lines, 10, 4), ["short", "much lon…", "… 2 more lines"]);
+        assert_eq!(fit(&lines, 10, 1), ["… 4 more lines"]);
     }
 }
