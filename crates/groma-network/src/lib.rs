@@ -62,7 +62,7 @@ pub use path::{
 };
 pub use problem::PROBLEMS_MAX;
 pub use read::LASTING_KINDS;
-pub use reason::{Cause, Classifier, Reason, Stretch, Verdict, classify};
+pub use reason::{AtHome, Cause, Classifier, Reason, Stretch, Verdict, classify};
 pub use shared::SharedVec;
 pub use update::Work;
 pub use vlan::Vlan;

@@ -8,7 +8,8 @@ use std::sync::{PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
-use crate::index::{CandidatesIndex, EndpointIndex, VlanIndex};
+use crate::index::{CandidatesIndex, EndpointIndex, GroupIndex, PathIndex, VlanIndex};
+use crate::memo::Memo;
 use crate::network::Network;
 use crate::path::PathClass;
 
@@ -110,6 +111,38 @@ pub struct Verdict {
     pub saves_both: bool,
 }
 
+/// Who shares the machine of a source. Beside the groups of the two ends and the candidates, class, path
+/// and reason of a message depend on nothing else, so that messages alike in this can be judged at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AtHome {
+    /// The destination does.
+    pub destination: bool,
+    /// Some candidate does.
+    pub candidate: bool,
+    /// Some candidate does, and is in the VLAN of the source as well.
+    pub candidate_in_vlan: bool,
+}
+
+impl AtHome {
+    /// Of one message.
+    pub fn of(
+        network: &Network,
+        source: EndpointIndex,
+        destination: EndpointIndex,
+        candidates: &[EndpointIndex],
+    ) -> AtHome {
+        let endpoint = |index| network.endpoint_at(index);
+        let shares = |other: EndpointIndex| endpoint(source).shares_machine(endpoint(other));
+        let vlan = network.vlan_of(source);
+        let mut at_home = AtHome { destination: shares(destination), ..AtHome::default() };
+        for candidate in candidates.iter().filter(|candidate| shares(**candidate)) {
+            at_home.candidate = true;
+            at_home.candidate_in_vlan |= network.vlan_of(*candidate) == vlan;
+        }
+        at_home
+    }
+}
+
 /// Judges one hop. `candidates`: who was eligible for the destination's part at that time, the
 /// destination included; only the destination when it is stateful or pinned.
 pub fn classify(
@@ -118,7 +151,9 @@ pub fn classify(
     destination: EndpointIndex,
     candidates: &[EndpointIndex],
 ) -> Verdict {
-    judge(network, source, destination, candidates.len(), || {
+    let class = network.shared_path(network.path_id(source, destination)).class;
+    let near = network.crosses_in_one_vlan(source, destination) == Some(false);
+    judge(network, (source, destination), class, near, candidates.len(), || {
         Summary::new(network, source, candidates)
     })
 }
@@ -130,7 +165,7 @@ pub struct Classifier<'n> {
     network: &'n Network,
     sets: Vec<Box<[EndpointIndex]>>,
     set_by_members: FxHashMap<Box<[EndpointIndex]>, CandidatesIndex>,
-    summaries: RwLock<FxHashMap<(u64, CandidatesIndex), Summary>>,
+    summaries: RwLock<FxHashMap<(GroupIndex, AtHome, CandidatesIndex), Summary>>,
 }
 
 impl<'n> Classifier<'n> {
@@ -157,39 +192,80 @@ impl<'n> Classifier<'n> {
         index
     }
 
-    /// As [`classify`]. Cost: two or three look-ups once the sources' group and the set have met.
+    /// The end points of a set of candidates, sorted.
+    pub fn members(&self, candidates: CandidatesIndex) -> &[EndpointIndex] {
+        self.sets.get(candidates.index()).map_or(&[], |members| members)
+    }
+
+    /// As [`classify`]. Cost: that of finding who is at home, and of [`Classifier::classify_alike`].
     pub fn classify(
         &self,
         source: EndpointIndex,
         destination: EndpointIndex,
         candidates: CandidatesIndex,
     ) -> Verdict {
-        let members = self.sets.get(candidates.index()).map_or(&[][..], |members| members);
-        judge(self.network, source, destination, members.len(), || {
-            self.summary(source, candidates, members)
-        })
+        let members = self.members(candidates);
+        let at_home = AtHome::of(self.network, source, destination, members);
+        self.classify_alike(source, destination, candidates, at_home).1
+    }
+
+    /// Path and verdict of messages between the groups of two end points, given who is at home where they
+    /// start. Cost: two or three look-ups once the source's group and the set have met.
+    pub fn classify_alike(
+        &self,
+        source: EndpointIndex,
+        destination: EndpointIndex,
+        candidates: CandidatesIndex,
+        at_home: AtHome,
+    ) -> (PathIndex, Verdict) {
+        let network = self.network;
+        let path = self.path_alike(source, destination, at_home);
+        let class = network.shared_path(path).class;
+        let near = at_home.destination || near_in_one_vlan(network, source, destination);
+        let members = self.members(candidates);
+        let verdict = judge(network, (source, destination), class, near, members.len(), || {
+            self.summary(source, candidates, at_home)
+        });
+        (path, verdict)
+    }
+
+    /// As [`Network::path_id`], for all messages alike.
+    fn path_alike(
+        &self,
+        source: EndpointIndex,
+        destination: EndpointIndex,
+        at_home: AtHome,
+    ) -> PathIndex {
+        let network = self.network;
+        if at_home.destination && network.vlan_of(source) == network.vlan_of(destination) {
+            return Memo::SAME_HOST;
+        }
+        let group = |index| network.endpoint_at(index).group;
+        network.group_path_id(group(source), group(destination))
     }
 
     fn summary(
         &self,
         source: EndpointIndex,
         candidates: CandidatesIndex,
-        members: &[EndpointIndex],
+        at_home: AtHome,
     ) -> Summary {
-        let endpoint = self.network.endpoint_at(source);
-        // Who shares the machine differs from host to host of a group.
-        let shares_host =
-            members.iter().any(|member| self.network.endpoint_at(*member).host == endpoint.host);
-        let own = if shares_host { u64::from(endpoint.host) + 1 } else { 0 };
-        let key = (u64::from(endpoint.group.0) << 32 | own, candidates);
+        let at_home = AtHome { destination: false, ..at_home };
+        let key = (self.network.endpoint_at(source).group, at_home, candidates);
         let known =
             self.summaries.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         known.unwrap_or_else(|| {
-            let summary = Summary::new(self.network, source, members);
+            let members = self.members(candidates);
+            let summary = Summary::alike(self.network, source, members, at_home);
             self.summaries.write().unwrap_or_else(PoisonError::into_inner).insert(key, summary);
             summary
         })
     }
+}
+
+fn near_in_one_vlan(network: &Network, source: EndpointIndex, other: EndpointIndex) -> bool {
+    let access = |index| network.endpoint_at(index).access;
+    access(source).zip(access(other)).is_some_and(|(near, far)| !network.access_crosses(near, far))
 }
 
 /// What a set of candidates offers to a source.
@@ -218,16 +294,42 @@ impl Summary {
         summary.local_in_one_vlan |= summary.local;
         summary
     }
+
+    /// The same for all sources of a group that have as much at home: candidates elsewhere are looked at by
+    /// their groups. Those at home are looked at as if they were elsewhere, which changes nothing, as they
+    /// offer as much already.
+    fn alike(
+        network: &Network,
+        source: EndpointIndex,
+        candidates: &[EndpointIndex],
+        at_home: AtHome,
+    ) -> Summary {
+        let (vlan, group) = (network.vlan_of(source), network.endpoint_at(source).group);
+        let mut summary = Summary {
+            local: at_home.candidate_in_vlan,
+            local_in_one_vlan: at_home.candidate,
+            in_vlan: false,
+        };
+        for candidate in candidates {
+            summary.in_vlan |= vlan.is_some() && network.vlan_of(*candidate) == vlan;
+            summary.local_in_one_vlan |= near_in_one_vlan(network, source, *candidate);
+            let path = || network.group_path_id(group, network.endpoint_at(*candidate).group);
+            summary.local = summary.local || network.shared_path(path()).class == PathClass::Local;
+        }
+        summary.local_in_one_vlan |= summary.local;
+        summary
+    }
 }
 
+/// `near`: the two ends would not cross in one VLAN.
 fn judge(
     network: &Network,
-    source: EndpointIndex,
-    destination: EndpointIndex,
+    (source, destination): (EndpointIndex, EndpointIndex),
+    class: PathClass,
+    near: bool,
     candidate_count: usize,
     summary: impl FnOnce() -> Summary,
 ) -> Verdict {
-    let class = network.shared_path(network.path_id(source, destination)).class;
     if class != PathClass::Crossing {
         return Verdict {
             class,
@@ -241,7 +343,7 @@ fn judge(
     }
     let summary = summary();
     let lb = summary.local;
-    let vlan = network.crosses_in_one_vlan(source, destination) == Some(false);
+    let vlan = near;
     let both = lb || vlan || summary.local_in_one_vlan;
     let reason = match (lb, vlan, both) {
         (true, true, _) => Reason::LbOrVlan,

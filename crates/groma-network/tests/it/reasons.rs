@@ -1,6 +1,8 @@
 //! Why a message crossed, and how near end points are.
 
-use groma_network::Classifier;
+use std::collections::HashMap;
+
+use groma_network::{AtHome, Classifier, EndpointIndex, classify};
 
 use crate::world::{network, why};
 
@@ -69,27 +71,36 @@ fn with_a_gateway_at_access_a_vlan_is_no_reason() {
     assert_eq!(why(&network, "h1v10", "h2v20", &["h2v20", "h1v20"]), "LB - l-+");
 }
 
+/// What is known of one pair of groups serves all pairs of their members that have as much at home.
 #[test]
 fn a_classifier_says_the_same_as_one_by_one() {
-    let network = network(&fabric());
+    let vms = "host h1v10\n vm v1 host=h1v10\n vm v2 host=h1v10 vlan=20\n vm v3 host=h1v10 vlan=20
+        host h2v20\n vm w1 host=h2v20 vlan=10\n vm w2 host=h2v20";
+    let network = network(&(fabric() + vms));
     let mut classifier = Classifier::new(&network);
-    let hosts: Vec<_> = ["h1v10", "h1v10b", "h1v20", "h2v10", "h2v20", "h3v10", "h3v20b"]
-        .iter()
-        .map(|name| network.endpoint(name).unwrap())
-        .collect();
-    for size in 1..=3 {
-        for set in hosts.windows(size) {
-            let index = classifier.candidates(set);
-            for source in &hosts {
-                for destination in set {
-                    assert_eq!(
-                        classifier.classify(*source, *destination, index),
-                        groma_network::classify(&network, *source, *destination, set)
-                    );
-                }
+    let names = "h1v10 v1 v2 v3 h1v10b h2v20 w1 w2 h1v20 h2v10 h3v10 h3v20b 10.0.10.99 192.0.2.1";
+    let hosts: Vec<_> = names.split(' ').map(|name| network.endpoint(name).unwrap()).collect();
+    let group = |end| network.endpoint_at(end).group;
+    let mut known: HashMap<_, (EndpointIndex, EndpointIndex)> = HashMap::new();
+    let mut shared = 0;
+    let step_two = hosts.iter().zip(hosts.iter().skip(2)).map(|(a, b)| vec![*a, *b]);
+    let sets = (1..=3).flat_map(|size| hosts.windows(size).map(<[_]>::to_vec)).chain(step_two);
+    for set in sets {
+        let index = classifier.candidates(&set);
+        for source in &hosts {
+            for destination in &set {
+                let path = network.path_id(*source, *destination);
+                let verdict = classify(&network, *source, *destination, &set);
+                assert_eq!(classifier.classify(*source, *destination, index), verdict);
+                let at_home = AtHome::of(&network, *source, *destination, &set);
+                let alike = (group(*source), group(*destination), index, at_home);
+                let (a, b) = *known.entry(alike).or_insert((*source, *destination));
+                shared += usize::from((a, b) != (*source, *destination));
+                assert_eq!(classifier.classify_alike(a, b, index, at_home), (path, verdict));
             }
         }
     }
+    assert!(shared > 50, "{shared}");
 }
 
 #[test]
