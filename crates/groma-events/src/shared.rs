@@ -1,5 +1,6 @@
 //! A matrix that several threads sum up.
 
+use std::hint::black_box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use groma_trace::{Calls, MatrixCell, MatrixTable, cell_hash};
@@ -20,12 +21,32 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The matrix, in shards.
 pub(crate) struct SharedMatrix(Vec<Mutex<MatrixTable>>);
 
-/// Indexes of calls with the hashes of their cells, by shard.
-pub(crate) struct ByShard(Vec<Vec<(u32, u64)>>);
+/// Calls that are to be added, by shard.
+pub(crate) struct ByShard(Vec<Vec<Member>>);
+
+struct Member {
+    hash: u64,
+    /// Caller, callee and epoch of the cell.
+    place: (u32, u32, u32),
+    /// Number of the call.
+    index: u32,
+}
+
+/// So many cells are fetched from memory at once.
+const FETCHED: usize = 32;
 
 impl Default for ByShard {
     fn default() -> Self {
-        ByShard(vec![Vec::new(); SHARDS])
+        ByShard((0..SHARDS).map(|_| Vec::new()).collect())
+    }
+}
+
+impl ByShard {
+    /// Notes that call number `index` counts in the cell of a caller, a callee and an epoch.
+    #[inline]
+    pub(crate) fn note(&mut self, place: (u32, u32, u32), index: usize) {
+        let hash = cell_hash(place);
+        self.0[shard(hash)].push(Member { hash, place, index: index as u32 });
     }
 }
 
@@ -39,15 +60,23 @@ impl SharedMatrix {
     /// Adds all calls.
     pub(crate) fn add(&self, calls: &Calls, by_shard: &mut ByShard) {
         for (index, call) in calls.calls.iter().enumerate() {
-            let hash = cell_hash(call, u32::from(calls.epoch(index)));
-            by_shard.0[shard(hash)].push((index as u32, hash));
+            by_shard.note((call.caller, call.callee, u32::from(calls.epoch(index))), index);
         }
+        self.add_noted(calls, by_shard);
+    }
+
+    /// Adds the calls that were noted, of which nothing is noted then.
+    pub(crate) fn add_noted(&self, calls: &Calls, by_shard: &mut ByShard) {
         for (table, members) in self.0.iter().zip(&mut by_shard.0) {
             let mut table = lock(table);
-            for (index, hash) in members.drain(..) {
-                let call = &calls.calls[index as usize];
-                table.add(call, u32::from(calls.epoch(index as usize)), hash);
+            for members in members.chunks(FETCHED) {
+                // Cells lie far apart: to wait for one after the other would take most of the time.
+                black_box(members.iter().fold(0, |sum, member| sum ^ table.glance(member.hash)));
+                for Member { hash, place, index } in members {
+                    table.add(&calls.calls[*index as usize], *place, *hash);
+                }
             }
+            members.clear();
         }
     }
 

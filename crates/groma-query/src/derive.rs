@@ -19,17 +19,18 @@ use groma_graph::Index;
 use groma_model::{Interval, Origin, Problem, Timestamp, Version};
 use groma_network::Network;
 use groma_store::{Database, Snapshot, State, check};
-use groma_trace::Reconstruction;
+use groma_trace::{MatrixCell, Reconstruction};
 
+use crate::alike::Alike;
 use crate::epochs::{Concern, EPOCHS_MAX, EpochTimes, StandIns};
 use crate::parties::Parties;
-use crate::rebalance::{choices, rebalance};
+use crate::rebalance::{Balancer, Rebalanced, choices};
 use crate::traffic::{Epoch, Traffic};
 
 /// What the message log of a database says: trees, sessions, matrix and calls.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    pub(crate) reconstruction: Reconstruction,
+    pub(crate) reconstruction: Arc<Reconstruction>,
     /// Files and parts of files that could not be read.
     pub(crate) unreadable: Vec<Problem>,
 }
@@ -64,6 +65,8 @@ struct Shared {
     events: Kept<(Vec<PathBuf>, Vec<i64>), Events>,
     /// Networks by what they were built from: a snapshot of which only other kinds differ gives the same.
     networks: Kept<(Snapshot, Timestamp), Network>,
+    /// The sums of the recorded calls by lane.
+    lanes: Kept<(Arc<Reconstruction>, Arc<Alike>), Vec<MatrixCell>>,
     /// References, forward and backward, by what they were read from.
     graphs: Kept<(Snapshot, Timestamp), Index>,
 }
@@ -145,8 +148,42 @@ const KINDS_ABOVE_NETWORK: [&str; 7] = [
 /// Most indexes of references that are kept, each sharing with the others what is the same.
 const GRAPHS_KEPT_MAX: usize = 16;
 
+/// Most sums of lanes that are kept.
+const LANES_KEPT_MAX: usize = 8;
+
+/// Of lanes, more than this share of the parties must be in the ones that they were in for sums to follow
+/// from those that are kept.
+const LANES_FOLLOW_SHARE: usize = 2;
+
 /// Most logs that are kept reconstructed.
 const EVENTS_KEPT_MAX: usize = 2;
+
+impl Shared {
+    /// The sums of the recorded calls by lane, made from those of the nearest version that is kept.
+    fn lane_sums(&self, log: &Arc<Reconstruction>, alike: &Arc<Alike>) -> Arc<Vec<MatrixCell>> {
+        let make = || {
+            let moved = |of: &Alike| {
+                let moved = alike.moved_since(of)?;
+                let count = moved.iter().filter(|moved| **moved).count();
+                (count * LANES_FOLLOW_SHARE < moved.len()).then_some((count, moved))
+            };
+            let nearest = (self.lanes.made().into_iter())
+                .filter(|((known, _), _)| Arc::ptr_eq(known, log))
+                .filter_map(|((_, before), sums)| Some((moved(&before)?, before, sums)))
+                .min_by_key(|((count, _), ..)| *count);
+            match nearest {
+                Some(((_, moved), before, sums)) => {
+                    alike.sums_after((&before, &sums), &moved, &log.matrix)
+                }
+                None => alike.sums(&log.matrix),
+            }
+        };
+        let same = |known: &(_, Arc<Alike>), asked: &(_, Arc<Alike>)| {
+            Arc::ptr_eq(&known.0, &asked.0) && known.1 == asked.1
+        };
+        self.lanes.of((Arc::clone(log), Arc::clone(alike)), same, LANES_KEPT_MAX, make)
+    }
+}
 
 impl DerivedCache {
     /// What is derived from a database as it is now, or was at a time; nothing is computed yet.
@@ -260,13 +297,16 @@ impl Derived {
             let recorded =
                 Parties::read(&self.recorded, &events.reconstruction.names, Timestamp::MAX);
             let choices = choices(&parties, &recorded);
-            let log = &events.reconstruction;
+            let log = Arc::clone(&events.reconstruction);
+            let alike = Arc::new(Alike::of(&parties, &epochs, concern));
+            let sums = self.shared.lane_sums(&log, &alike);
             Arc::new(if choices.is_empty() {
-                Traffic::place(parties, epochs, &concern, &log.matrix, None)
+                Traffic::place(parties, epochs, log, alike, &sums, None)
             } else {
-                let (matrix, rebalanced) =
-                    rebalance(&log.calls, &parties, &choices, &epochs[epochs.len() - 1].network);
-                Traffic::place(parties, epochs, &concern, &matrix, Some(rebalanced))
+                let network = &epochs[epochs.len() - 1].network;
+                let balancer = Arc::new(Balancer::new(&parties, &choices, network));
+                let (sums, rebalanced) = Rebalanced::lanes(balancer, &log.calls, &alike, &sums);
+                Traffic::place(parties, epochs, log, alike, &sums, Some(rebalanced))
             })
         }))
     }
@@ -378,7 +418,8 @@ fn read_events(files: &[PathBuf], epochs: Vec<i64>) -> Events {
     let options =
         ReconstructOptions { epochs, calls: KeepCalls::Yes, ..ReconstructOptions::default() };
     let reconstructed = reconstruct(files, &options);
-    Events { reconstruction: reconstructed.reconstruction, unreadable: reconstructed.unreadable }
+    let reconstruction = Arc::new(reconstructed.reconstruction);
+    Events { reconstruction, unreadable: reconstructed.unreadable }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -273,7 +273,7 @@ fn is_move(snapshot: &Snapshot, entity: &EntityRef) -> bool {
 }
 
 /// Whom changes of the topology concern.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Concern {
     /// All traffic.
     Everybody,
@@ -283,6 +283,7 @@ pub(crate) enum Concern {
 
 impl Concern {
     /// Whether traffic between two parties depends on the epoch.
+    #[inline]
     pub(crate) fn touches(&self, caller: u32, callee: u32) -> bool {
         match self {
             Concern::Everybody => true,

@@ -10,6 +10,7 @@
 //! costs more than a scan (network, trees, traffic) is derived once per version in `derive`.
 //! **Invariant:** nothing here but `dml` and the session's CREATE and DROP commits to the world.
 
+mod alike;
 mod audit;
 mod capacity;
 mod catalog;

@@ -4,13 +4,16 @@
 //! does not. Nearness is that of the network as it is now in the fork.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use groma_network::{EndpointIndex, GroupIndex, Network, Placement, VlanIndex};
-use groma_trace::replay::{Choice, Following, NOT_ANY, ReplayGroup, ReplayPlan};
-use groma_trace::{Calls, MatrixCell};
+use groma_trace::replay::{
+    Choice, Following, Moved, NOT_ANY, ReplayGroup, ReplayPlan, ReplayTotals,
+};
+use groma_trace::{Calls, MatrixCell, Reconstruction};
 
+use crate::alike::Alike;
 use crate::parties::{Balancing, Parties};
-use crate::traffic::Rebalanced;
 
 /// Which groups choose otherwise than when the calls were recorded; empty if none does.
 pub(crate) fn choices(now: &Parties, recorded: &Parties) -> Vec<Choice> {
@@ -27,40 +30,79 @@ pub(crate) fn choices(now: &Parties, recorded: &Parties) -> Vec<Choice> {
     if choices.iter().all(|choice| *choice == Choice::Recorded) { Vec::new() } else { choices }
 }
 
-/// Replays the calls; gives the new matrix between parties.
-pub(crate) fn rebalance(
-    calls: &[Calls],
-    parties: &Parties,
-    choices: &[Choice],
-    network: &Network,
-) -> (Vec<MatrixCell>, Rebalanced) {
-    let places = Places::of(parties, network);
-    let groups: Vec<ReplayGroup> = (parties.groups.iter().zip(choices))
-        .map(|(group, choice)| ReplayGroup {
-            members: group.members.iter().map(|member| *member as u32).collect(),
-            choice: *choice,
-        })
-        .collect();
-    let group_of_party: Vec<u32> = parties
-        .parties
-        .iter()
-        .map(|party| party.group.map_or(NOT_ANY, |group| group as u32))
-        .collect();
-    let plan = ReplayPlan {
-        party_of_name: &[],
-        place_of_party: &places.of_party,
-        access_of_place: &places.access,
-        group_of_party: &group_of_party,
-        groups: &groups,
-        proximity: &|from, to| {
-            network.proximity(places.stands_for[from as usize], places.stands_for[to as usize])
-        },
-        following: Following::Chosen,
-    };
-    let (matrix, totals) = groma_events::replay(calls, &plan, 0);
-    let rebalanced =
-        Rebalanced { calls_before: totals.load_before, calls_after: totals.load_after };
-    (matrix, rebalanced)
+/// Chooses members of groups anew.
+pub(crate) struct Balancer {
+    groups: Vec<ReplayGroup>,
+    group_of_party: Vec<u32>,
+    places: Places,
+    network: Arc<Network>,
+}
+
+/// What balancing anew came to.
+#[derive(Clone)]
+pub(crate) struct Rebalanced {
+    /// Calls taken by each party as recorded, by its number.
+    pub(crate) calls_before: Vec<u64>,
+    /// Calls taken by each party now, by its number.
+    pub(crate) calls_after: Vec<u64>,
+    balancer: Arc<Balancer>,
+}
+
+impl Balancer {
+    pub(crate) fn new(parties: &Parties, choices: &[Choice], network: &Arc<Network>) -> Balancer {
+        let groups = (parties.groups.iter().zip(choices))
+            .map(|(group, choice)| ReplayGroup {
+                members: group.members.iter().map(|member| *member as u32).collect(),
+                choice: *choice,
+            })
+            .collect();
+        let group_of_party = (parties.parties.iter())
+            .map(|party| party.group.map_or(NOT_ANY, |group| group as u32))
+            .collect();
+        let places = Places::of(parties, network);
+        Balancer { groups, group_of_party, places, network: Arc::clone(network) }
+    }
+
+    /// Replays the calls: what moves from one place to another, by where `key` says that a call of a
+    /// caller, a callee and an epoch counts.
+    fn replay(
+        &self,
+        calls: &[Calls],
+        key: impl Fn(u32, u32, u32) -> (u32, u32, u32) + Sync,
+    ) -> (Moved, ReplayTotals) {
+        let stands_for = |place: u32| self.places.stands_for[place as usize];
+        let plan = ReplayPlan {
+            party_of_name: &[],
+            place_of_party: &self.places.of_party,
+            access_of_place: &self.places.access,
+            group_of_party: &self.group_of_party,
+            groups: &self.groups,
+            proximity: &|from, to| self.network.proximity(stands_for(from), stands_for(to)),
+            following: Following::Chosen,
+        };
+        groma_events::replay(calls, &plan, 0, key)
+    }
+}
+
+impl Rebalanced {
+    /// The sums of lanes when calls are balanced anew, given those of the recorded calls.
+    pub(crate) fn lanes(
+        balancer: Arc<Balancer>,
+        calls: &[Calls],
+        alike: &Alike,
+        recorded: &[MatrixCell],
+    ) -> (Vec<MatrixCell>, Rebalanced) {
+        let lane = |caller, callee, epoch| alike.lane(caller, callee, epoch);
+        let (moved, totals) = balancer.replay(calls, lane);
+        let (calls_before, calls_after) = (totals.load_before, totals.load_after);
+        (moved.applied_to(recorded), Rebalanced { calls_before, calls_after, balancer })
+    }
+
+    /// The cells of the matrix between parties.
+    pub(crate) fn cells(&self, log: &Reconstruction) -> Vec<MatrixCell> {
+        let own = |caller, callee, epoch| (caller, callee, epoch);
+        self.balancer.replay(&log.calls, own).0.applied_to(&log.matrix)
+    }
 }
 
 /// Where parties are: those that a choice cannot tell apart share a place.

@@ -1,28 +1,33 @@
 //! Traffic on the network: each cell of the matrix with its path, its class and its reason.
 //!
-//! **Invariant:** every cell of the matrix is exactly one flow, so that the sums over classes,
+//! What is placed and judged are lanes: cells that go alike. Tables that sum up read lanes; those that name
+//! parties read cells, each of which goes as its lane does.
+//!
+//! **Invariant:** every cell of the matrix is in exactly one lane, so that the sums over classes,
 //! reasons and hop kinds are the sums of the matrix. What cannot be placed is a class, not a gap.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, OnceLock};
 
 use groma_network::{
-    CandidatesIndex, Classifier, EndpointIndex, Network, PathClass, PathIndex, Role as DeviceRole,
-    Verdict,
+    AtHome, CandidatesIndex, Classifier, EndpointIndex, Network, PathClass, PathIndex,
+    Role as DeviceRole, Verdict, classify,
 };
-use groma_trace::MatrixCell;
+use groma_trace::{MatrixCell, Reconstruction};
+use rustc_hash::FxHashMap;
 
-use crate::epochs::Concern;
+use crate::alike::{Alike, Lane, epoch_and_home, side_by_side, threads};
 use crate::parties::{Parties, Role};
+use crate::rebalance::Rebalanced;
 
 /// The name that span decoders give to a caller outside of what was traced.
 const CLIENT_OUTSIDE: &str = "client";
 
-/// One cell of the matrix on the network.
+/// A cell of the matrix, or the sum of those that go alike, on the network.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flow {
-    /// Who asked whom, how often and how much; names are numbers of parties.
+    /// Who asked whom, how often and how much; names are numbers of parties. Of a lane, a party stands for
+    /// all that are like it.
     pub(crate) cell: MatrixCell,
     /// The way of the requests; `None`: an end has no place and no address.
     pub(crate) path: Option<PathIndex>,
@@ -52,18 +57,16 @@ pub(crate) struct Epoch {
 pub(crate) struct Traffic {
     pub(crate) parties: Arc<Parties>,
     pub(crate) epochs: Vec<Epoch>,
-    pub(crate) flows: Vec<Flow>,
     /// What was balanced anew; `None`: the traffic is as recorded.
     pub(crate) rebalanced: Option<Rebalanced>,
-}
-
-/// What balancing anew came to.
-#[derive(Debug, Clone)]
-pub(crate) struct Rebalanced {
-    /// Calls taken by each party as recorded, by its number.
-    pub(crate) calls_before: Vec<u64>,
-    /// Calls taken by each party now, by its number.
-    pub(crate) calls_after: Vec<u64>,
+    /// Cells that go alike, summed up; sorted, so that sums are the same every time.
+    pub(crate) lanes: Vec<Flow>,
+    log: Arc<Reconstruction>,
+    alike: Arc<Alike>,
+    /// Of what was balanced anew, the cells.
+    cells: OnceLock<Vec<MatrixCell>>,
+    /// Place of each lane.
+    by_lane: OnceLock<FxHashMap<Lane, u32>>,
 }
 
 /// `ESB->APP`: what the two ends of a call are.
@@ -91,40 +94,73 @@ impl Epoch {
 }
 
 impl Traffic {
-    /// Puts the cells of a matrix on the network. Cost: two or three look-ups per cell, once the
-    /// paths between the groups of its ends are known.
+    /// Puts lanes on the network, given the sums of each. Cost: a few look-ups per lane, once the paths
+    /// between the groups of its ends are known.
     pub(crate) fn place(
         parties: Arc<Parties>,
         epochs: Vec<Epoch>,
-        concern: &Concern,
-        cells: &[MatrixCell],
+        log: Arc<Reconstruction>,
+        alike: Arc<Alike>,
+        sums: &[MatrixCell],
         rebalanced: Option<Rebalanced>,
     ) -> Traffic {
         let judges: Vec<Judge<'_>> =
             epochs.iter().map(|epoch| Judge::new(epoch, &parties)).collect();
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let share = cells.len().div_ceil(threads).max(1);
-        let judge_all = |cells: &[MatrixCell]| -> Vec<Flow> {
-            let last = judges.len() - 1;
-            let judge = |cell: &MatrixCell| {
-                let matters = concern.touches(cell.caller, cell.callee);
-                let world = if matters { (cell.epoch as usize).min(last) } else { last };
-                judges[world].judge(cell, world as u16)
+        let judge_all = |sums: &[MatrixCell]| -> Vec<Flow> {
+            let judge = |sum: &MatrixCell| {
+                let (world, at_home) = epoch_and_home(sum.epoch);
+                judges[usize::from(world)].judge(sum, world, at_home)
             };
-            cells.iter().map(judge).collect()
+            sums.iter().map(judge).collect()
         };
-        let flows = thread::scope(|scope| {
-            let parts: Vec<_> =
-                cells.chunks(share).map(|part| scope.spawn(|| judge_all(part))).collect();
-            parts
-                .into_iter()
-                .flat_map(|part| {
-                    part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect()
-        });
+        let share = sums.len().div_ceil(threads()).max(1);
+        let mut lanes = side_by_side(sums.chunks(share), judge_all).concat();
+        lanes.sort_unstable_by_key(|lane| lane.cell);
         drop(judges);
-        Traffic { parties, epochs, flows, rebalanced }
+        let (cells, by_lane) = (OnceLock::new(), OnceLock::new());
+        Traffic { parties, epochs, rebalanced, lanes, log, alike, cells, by_lane }
+    }
+
+    /// The cells of the matrix. Cost: of what was balanced anew, that of balancing it, once.
+    pub(crate) fn cells(&self) -> &[MatrixCell] {
+        match &self.rebalanced {
+            None => &self.log.matrix,
+            Some(rebalanced) => self.cells.get_or_init(|| rebalanced.cells(&self.log)),
+        }
+    }
+
+    /// Each cell on the network. Cost: a look-up for each.
+    pub(crate) fn flows(&self) -> impl Iterator<Item = Flow> {
+        let by_lane = self.by_lane.get_or_init(|| {
+            let place = |(place, lane): (usize, &Flow)| {
+                ((lane.cell.caller, lane.cell.callee, lane.cell.epoch), place as u32)
+            };
+            self.lanes.iter().enumerate().map(place).collect()
+        });
+        self.cells().iter().map(|cell| {
+            let lane = &self.lanes[by_lane[&self.alike.lane_of(cell)] as usize];
+            let flow = Flow { cell: *cell, ..*lane };
+            debug_assert!(self.goes_by_itself(&flow), "{flow:?} does not go as its lane does");
+            flow
+        })
+    }
+
+    /// Whether a flow is what would be said of its cell alone.
+    fn goes_by_itself(&self, flow: &Flow) -> bool {
+        let epoch = self.epoch(flow);
+        let end = |party: u32| epoch.endpoints[party as usize];
+        let Some((from, to)) = end(flow.cell.caller).zip(end(flow.cell.callee)) else {
+            return flow.path.is_none();
+        };
+        let candidates: Vec<EndpointIndex> = match self.party(flow.cell.callee).group {
+            Some(group) => {
+                let members = self.parties.groups[group].members.iter();
+                members.filter_map(|member| epoch.endpoints[*member]).collect()
+            }
+            None => vec![to],
+        };
+        flow.path == Some(epoch.network.path_id(from, to))
+            && flow.verdict == classify(&epoch.network, from, to, &candidates)
     }
 
     pub(crate) fn epoch(&self, flow: &Flow) -> &Epoch {
@@ -136,9 +172,9 @@ impl Traffic {
         flow.path.map_or(0.0, |path| self.epoch(flow).network.shared_path(path).distribution_hops)
     }
 
-    pub(crate) fn hop_kind(&self, flow: &Flow) -> &'static str {
+    pub(crate) fn hop_kind(&self, cell: &MatrixCell) -> &'static str {
         let role = |party: u32| self.parties.parties[party as usize].role;
-        hop_kind(role(flow.cell.caller), role(flow.cell.callee))
+        hop_kind(role(cell.caller), role(cell.callee))
     }
 
     pub(crate) fn party(&self, number: u32) -> &crate::parties::Party {
@@ -175,25 +211,39 @@ impl<'a> Judge<'a> {
         Judge { epoch, parties, classifier, candidates }
     }
 
-    fn judge(&self, cell: &MatrixCell, world: u16) -> Flow {
+    fn judge(&self, sum: &MatrixCell, world: u16, at_home: AtHome) -> Flow {
+        let cell = *sum;
         let (caller, callee) = (cell.caller as usize, cell.callee as usize);
         let ends = (self.epoch.endpoints[caller], self.epoch.endpoints[callee]);
-        let (Some(from), Some(to)) = ends else {
-            let outside = |party: usize| &*self.parties.parties[party].name == CLIENT_OUTSIDE;
+        let (Some(from), Some(to), Some(candidates)) = (ends.0, ends.1, self.candidates[callee])
+        else {
+            let outside = |party: usize| is_outside(&self.parties.parties[party].name);
             let class = if outside(caller) || outside(callee) {
                 PathClass::External
             } else {
                 PathClass::Unplaced
             };
-            return Flow { cell: *cell, path: None, verdict: unresolved(class), world };
+            return Flow { cell, path: None, verdict: unresolved(class), world };
         };
-        let path = Some(self.epoch.network.path_id(from, to));
-        let verdict = match self.candidates[callee] {
-            Some(candidates) => self.classifier.classify(from, to, candidates),
-            None => unresolved(PathClass::Unplaced),
+        let at_home = match self.parties.parties[callee].group {
+            Some(_) => at_home,
+            None => self.alone(from, to, at_home),
         };
-        Flow { cell: *cell, path, verdict, world }
+        let (path, verdict) = self.classifier.classify_alike(from, to, candidates, at_home);
+        Flow { cell, path: Some(path), verdict, world }
     }
+
+    /// Nobody could stand in for the destination: it is its only candidate.
+    fn alone(&self, from: EndpointIndex, to: EndpointIndex, at_home: AtHome) -> AtHome {
+        let candidate = at_home.destination;
+        let one_vlan = self.epoch.network.vlan_of(from) == self.epoch.network.vlan_of(to);
+        AtHome { candidate, candidate_in_vlan: candidate && one_vlan, ..at_home }
+    }
+}
+
+/// Whether it names a caller outside of what was traced.
+pub(crate) fn is_outside(name: &str) -> bool {
+    name == CLIENT_OUTSIDE
 }
 
 fn unresolved(class: PathClass) -> Verdict {

@@ -16,6 +16,7 @@ mod group;
 mod ids;
 mod matrix;
 mod message;
+mod moved;
 mod outcome;
 mod record;
 pub mod replay;

@@ -26,13 +26,6 @@ pub struct MatrixCell {
 }
 
 impl MatrixCell {
-    fn of(call: &Call, epoch: u32) -> MatrixCell {
-        let mut cell =
-            MatrixCell { caller: call.caller, callee: call.callee, epoch, ..MatrixCell::default() };
-        cell.add(call);
-        cell
-    }
-
     fn add(&mut self, call: &Call) {
         let tally = call.tally();
         self.requests += tally.requests;
@@ -42,12 +35,30 @@ impl MatrixCell {
         self.unknown_size += tally.unknown_size;
     }
 
-    fn is_free(&self) -> bool {
-        self.requests == 0 && self.replies == 0
+    /// What tells it from all others.
+    pub(crate) fn place(&self) -> (u32, u32, u32) {
+        (self.caller, self.callee, self.epoch)
     }
 
-    fn is_of(&self, call: &Call, epoch: u32) -> bool {
-        self.caller == call.caller && self.callee == call.callee && self.epoch == epoch
+    pub(crate) fn add_cell(&mut self, other: &MatrixCell) {
+        self.requests += other.requests;
+        self.replies += other.replies;
+        self.request_bytes += other.request_bytes;
+        self.reply_bytes += other.reply_bytes;
+        self.unknown_size += other.unknown_size;
+    }
+
+    /// Takes away what was added before.
+    pub(crate) fn take_away(&mut self, part: &MatrixCell) {
+        self.requests -= part.requests;
+        self.replies -= part.replies;
+        self.request_bytes -= part.request_bytes;
+        self.reply_bytes -= part.reply_bytes;
+        self.unknown_size -= part.unknown_size;
+    }
+
+    pub(crate) fn is_free(&self) -> bool {
+        self.requests == 0 && self.replies == 0
     }
 }
 
@@ -68,8 +79,31 @@ struct Place(MatrixCell);
 const PLACES_MIN: usize = 64;
 
 impl MatrixTable {
-    /// Adds a call; `hash` is its [`cell_hash`].
-    pub fn add(&mut self, call: &Call, epoch: u32, hash: u64) {
+    /// Adds a call to the cell of a caller, a callee and an epoch; `hash` is its [`cell_hash`].
+    pub fn add(&mut self, call: &Call, place: (u32, u32, u32), hash: u64) {
+        self.at(place, hash, |cell| cell.add(call));
+    }
+
+    /// Something of the cell that a hash leads to first, so that it is at hand when it is added to.
+    pub fn glance(&self, hash: u64) -> u32 {
+        let first = hash as usize & self.places.len().wrapping_sub(1);
+        self.places.get(first).map_or(0, |place| place.0.caller)
+    }
+
+    /// Adds the sums of a cell.
+    pub fn add_cell(&mut self, cell: &MatrixCell) {
+        if !cell.is_free() {
+            self.at(cell.place(), cell_hash(cell.place()), |sum| sum.add_cell(cell));
+        }
+    }
+
+    /// Adds to the cell of a place, of which there is one afterwards.
+    fn at(
+        &mut self,
+        (caller, callee, epoch): (u32, u32, u32),
+        hash: u64,
+        add: impl Fn(&mut MatrixCell),
+    ) {
         if self.places.len() * 3 <= self.used * 4 {
             self.grow();
         }
@@ -78,12 +112,13 @@ impl MatrixTable {
         loop {
             let cell = &mut self.places[place].0;
             if cell.is_free() {
-                *cell = MatrixCell::of(call, epoch);
+                *cell = MatrixCell { caller, callee, epoch, ..MatrixCell::default() };
+                add(cell);
                 self.used += 1;
                 return;
             }
-            if cell.is_of(call, epoch) {
-                cell.add(call);
+            if cell.place() == (caller, callee, epoch) {
+                add(cell);
                 return;
             }
             place = (place + 1) & mask;
@@ -94,7 +129,7 @@ impl MatrixTable {
         let len = (self.places.len() * 2).max(PLACES_MIN);
         let old = std::mem::replace(&mut self.places, vec![Place::default(); len]);
         for Place(cell) in old.into_iter().filter(|place| !place.0.is_free()) {
-            let mut place = hash_of_cell(&cell) as usize & (len - 1);
+            let mut place = cell_hash(cell.place()) as usize & (len - 1);
             while !self.places[place].0.is_free() {
                 place = (place + 1) & (len - 1);
             }
@@ -105,8 +140,8 @@ impl MatrixTable {
     /// Adds all calls.
     pub fn add_all(&mut self, calls: &Calls) {
         for (index, call) in calls.calls.iter().enumerate() {
-            let epoch = u32::from(calls.epoch(index));
-            self.add(call, epoch, cell_hash(call, epoch));
+            let place = (call.caller, call.callee, u32::from(calls.epoch(index)));
+            self.add(call, place, cell_hash(place));
         }
     }
 
@@ -129,16 +164,8 @@ impl MatrixTable {
     }
 }
 
-/// Hash of the cell that a call belongs to.
-pub fn cell_hash(call: &Call, epoch: u32) -> u64 {
-    hash(call.caller, call.callee, epoch)
-}
-
-fn hash_of_cell(cell: &MatrixCell) -> u64 {
-    hash(cell.caller, cell.callee, cell.epoch)
-}
-
-fn hash(caller: u32, callee: u32, epoch: u32) -> u64 {
+/// Hash of the cell of a caller, a callee and an epoch.
+pub fn cell_hash((caller, callee, epoch): (u32, u32, u32)) -> u64 {
     let parties = u64::from(caller) << 32 | u64::from(callee);
     spread(parties ^ u64::from(epoch).wrapping_mul(0xD6E8_FEB8_6659_FD93))
 }

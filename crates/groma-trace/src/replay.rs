@@ -4,11 +4,15 @@
 //! chooses the nearest member is sent to the nearest one; whoever takes it makes the calls that
 //! the recorded callee made. Bytes, services and everything else stay as they were.
 //!
+//! What a replay comes to is the recorded sums and what [`Moved`] from one to another, so that calls that
+//! stay as they were cost a glance.
+//!
 //! A replay is cut into a fixed number of shards, each with its own turns and loads, so that the
 //! answer does not depend on how many threads share the work.
 
 use rustc_hash::FxHashMap;
 
+pub use crate::moved::Moved;
 use crate::{Call, Calls, MatrixCell, MatrixTable};
 
 /// Shards of a replay.
@@ -142,6 +146,8 @@ pub struct Replayer<'p> {
     /// Calls to each group that chooses the nearest.
     group_loads: Vec<u64>,
     totals: ReplayTotals,
+    /// Who took each of the calls that are being replayed.
+    takers: Vec<u32>,
 }
 
 /// The members of a group as one place sees them.
@@ -171,6 +177,7 @@ impl<'p> Replayer<'p> {
             turns: Vec::new(),
             group_loads: vec![0; plan.groups.len()],
             totals: no_totals(plan),
+            takers: Vec::new(),
         }
     }
 
@@ -179,6 +186,52 @@ impl<'p> Replayer<'p> {
         replayed.calls.clear();
         replayed.epochs.clone_from(&calls.epochs);
         replayed.calls.reserve(calls.calls.len());
+        self.follow(calls, |_, call, _, (caller, callee)| {
+            replayed.calls.push(Call { caller, callee, ..*call });
+        });
+    }
+
+    /// Replays whole trees, and tells of each call that now counts elsewhere, by its number, where it
+    /// counted and where it counts. `key` says where a call of a caller, a callee and an epoch counts.
+    pub fn moved<K: PartialEq>(
+        &mut self,
+        calls: &Calls,
+        key: impl Fn(u32, u32, u32) -> K,
+        mut tell: impl FnMut(usize, K, K),
+    ) {
+        self.follow(calls, |index, _, recorded, now| {
+            if recorded == now {
+                return;
+            }
+            let epoch = u32::from(calls.epoch(index));
+            let was = key(recorded.0, recorded.1, epoch);
+            let is = key(now.0, now.1, epoch);
+            if was != is {
+                tell(index, was, is);
+            }
+        });
+    }
+
+    /// Replays whole trees, and tells of each call, by its number, where it counts now.
+    pub fn placed<K>(
+        &mut self,
+        calls: &Calls,
+        key: impl Fn(u32, u32, u32) -> K,
+        mut tell: impl FnMut(usize, K),
+    ) {
+        self.follow(calls, |index, _, _, (caller, callee)| {
+            tell(index, key(caller, callee, u32::from(calls.epoch(index))));
+        });
+    }
+
+    /// Tells of each call who made and who took it, as recorded and now.
+    fn follow(
+        &mut self,
+        calls: &Calls,
+        mut tell: impl FnMut(usize, &Call, (u32, u32), (u32, u32)),
+    ) {
+        let mut takers = std::mem::take(&mut self.takers);
+        takers.clear();
         for (index, call) in calls.calls.iter().enumerate() {
             let carrier = match self.plan.following {
                 Following::Chosen => call.carrier_distance(),
@@ -186,14 +239,16 @@ impl<'p> Replayer<'p> {
             };
             let recorded = (self.party(call.caller), self.party(call.callee));
             let carrier = carrier.and_then(|distance| index.checked_sub(distance));
-            let caller = carrier.map_or(recorded.0, |carrier| replayed.calls[carrier].callee);
+            let caller = carrier.map_or(recorded.0, |carrier| takers[carrier]);
             let callee = self.choose(caller, recorded.1);
             self.totals.moved += u64::from((caller, callee) != recorded);
             count(&mut self.totals.load_before, recorded.1);
             count(&mut self.totals.load_after, callee);
-            replayed.calls.push(Call { caller, callee, ..*call });
+            takers.push(callee);
+            tell(index, call, recorded, (caller, callee));
         }
         self.totals.calls += calls.calls.len() as u64;
+        self.takers = takers;
     }
 
     /// Ends a shard: gives what was done in it, and begins the next one with no turns and loads.

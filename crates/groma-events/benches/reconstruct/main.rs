@@ -107,15 +107,15 @@ fn replay_all(whole: &Reconstruction) {
     for _ in 0..3 {
         let before = processor();
         let start = Instant::now();
-        let (cells, totals) = replay(&whole.calls, &plan, 0);
+        let (moved, totals) = replay(&whole.calls, &plan, 0, |a, b, epoch| (a, b, epoch));
         println!(
-            "replay {:.3} s, processor {:.2} s: {} groups, {} calls, {} moved, {} cells",
+            "replay {:.3} s, processor {:.2} s: {} groups, {} calls, {} moved, {} cells gained",
             start.elapsed().as_secs_f64(),
             processor() - before,
             groups.len(),
             totals.calls,
             totals.moved,
-            cells.len(),
+            moved.come.len(),
         );
     }
 }

@@ -53,8 +53,8 @@ pub(super) static TABLE: Table = Table {
 
 fn calls_taken(traffic: &crate::traffic::Traffic) -> Vec<u64> {
     let mut taken: HashMap<u32, u64> = HashMap::new();
-    for flow in &traffic.flows {
-        *taken.entry(flow.cell.callee).or_default() += flow.cell.requests.max(flow.cell.replies);
+    for cell in traffic.cells() {
+        *taken.entry(cell.callee).or_default() += cell.requests.max(cell.replies);
     }
     let mut calls = vec![0; traffic.parties.parties.len()];
     taken.into_iter().for_each(|(party, count)| calls[party as usize] = count);

@@ -50,10 +50,10 @@ pub(super) static TABLE: Table = Table {
         let traffic = view.traffic();
         let mut reach: Vec<Reach<'_>> =
             traffic.epochs.iter().map(|epoch| Reach::new(&epoch.network)).collect();
-        for flow in &traffic.flows {
+        for flow in traffic.flows() {
             let (cell, verdict) = (&flow.cell, &flow.verdict);
             let (caller, callee) = (traffic.party(cell.caller), traffic.party(cell.callee));
-            let (bytes, hops) = (flow.bytes(), traffic.distribution_hops(flow));
+            let (bytes, hops) = (flow.bytes(), traffic.distribution_hops(&flow));
             let reach = &mut reach[usize::from(flow.world)];
             let saved = |saves: bool| Cell::Integer(if saves { bytes as i64 } else { 0 });
             sheet.push([
@@ -61,7 +61,7 @@ pub(super) static TABLE: Table = Table {
                 Cell::Text(&callee.name),
                 Cell::Text(&caller.label),
                 Cell::Text(&callee.label),
-                Cell::Text(traffic.hop_kind(flow)),
+                Cell::Text(traffic.hop_kind(cell)),
                 Cell::Text(verdict.class.name()),
                 verdict.reason.map_or(Cell::Null, |reason| Cell::Text(reason.name())),
                 verdict.cause.map_or(Cell::Null, |cause| Cell::Text(cause.name())),

@@ -25,7 +25,7 @@ pub(super) static TABLE: Table = Table {
     rows: |view, sheet| {
         let traffic = view.traffic();
         let mut sums: BTreeMap<_, (Tally, u64)> = BTreeMap::new();
-        for flow in &traffic.flows {
+        for flow in &traffic.lanes {
             let (caller, callee) =
                 (traffic.party(flow.cell.caller), traffic.party(flow.cell.callee));
             let (sum, crossing) =

@@ -27,8 +27,8 @@ pub(super) static TABLE: Table = Table {
             traffic.epochs.iter().map(|epoch| Reach::new(&epoch.network)).collect();
         let mut sums: BTreeMap<(&str, Option<&str>), Tally> = BTreeMap::new();
         let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
-        for flow in &traffic.flows {
-            let hop_kind = traffic.hop_kind(flow);
+        for flow in &traffic.lanes {
+            let hop_kind = traffic.hop_kind(&flow.cell);
             let reach = &mut reach[usize::from(flow.world)];
             sums.entry((hop_kind, flow.path.map(|path| reach.of(path))))
                 .or_default()

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use groma_network::{EndpointIndex, Hop, LinkIndex, PathIndex, PortIndex};
+use rustc_hash::FxHashMap;
 
 use crate::table::{Cell, Table, Type, column};
-use crate::traffic::{Epoch, Traffic};
+use crate::traffic::{Flow, Traffic};
 
 pub(super) static TABLE: Table = Table {
     schema: "traffic",
@@ -34,11 +35,12 @@ pub(super) static TABLE: Table = Table {
     rows: |view, sheet| {
         let traffic = view.traffic();
         let mut loads: BTreeMap<(String, String, String), (bool, Amount)> = BTreeMap::new();
-        for (number, epoch) in traffic.epochs.iter().enumerate() {
+        for (world, amounts) in link_amounts(&traffic) {
+            let epoch = &traffic.epochs[usize::from(world)];
             let label = |port: Option<PortIndex>| {
                 port.map_or(String::new(), |port| epoch.network.port_label(port))
             };
-            for ((link, from, to), amount) in link_amounts(&traffic, number, epoch) {
+            for ((link, from, to), amount) in amounts {
                 let key = (epoch.network.link(link).name.to_string(), label(from), label(to));
                 let load = loads
                     .entry(key)
@@ -78,44 +80,55 @@ impl Amount {
 /// Requests one way and replies the other.
 type BothWays = [Amount; 2];
 type Directed = (LinkIndex, Option<PortIndex>, Option<PortIndex>);
+/// The cables of an end point on a path that starts there, or that ends there.
+type OwnCables = (u16, PathIndex, EndpointIndex, bool);
 
-/// Sums by path and by end point first, so that hops are walked once per path and not per flow.
-fn link_amounts(traffic: &Traffic, number: usize, epoch: &Epoch) -> BTreeMap<Directed, Amount> {
-    let network = &epoch.network;
-    let mut by_path: BTreeMap<PathIndex, BothWays> = BTreeMap::new();
-    let mut by_ends: BTreeMap<(PathIndex, EndpointIndex, bool), BothWays> = BTreeMap::new();
-    for flow in traffic.flows.iter().filter(|flow| usize::from(flow.world) == number) {
-        let ends = (
-            epoch.endpoints[flow.cell.caller as usize],
-            epoch.endpoints[flow.cell.callee as usize],
-        );
-        let (Some(path), (Some(from), Some(to))) = (flow.path, ends) else { continue };
-        let amounts = [
-            Amount { messages: flow.cell.requests as f64, bytes: flow.cell.request_bytes as f64 },
-            Amount { messages: flow.cell.replies as f64, bytes: flow.cell.reply_bytes as f64 },
-        ];
-        add_both(by_path.entry(path).or_default(), amounts);
-        let shared = network.shared_path(path);
+/// What links carried, by world. Sums by path and by end point first, so that hops are walked once per path
+/// and not per flow: lanes tell what went along a path, cells whose own cables it took.
+fn link_amounts(traffic: &Traffic) -> BTreeMap<u16, BTreeMap<Directed, Amount>> {
+    let mut by_path: BTreeMap<(u16, PathIndex), BothWays> = BTreeMap::new();
+    for lane in &traffic.lanes {
+        let Some(path) = lane.path else { continue };
+        add_both(by_path.entry((lane.world, path)).or_default(), both_ways(lane));
+    }
+    let mut by_ends: FxHashMap<OwnCables, BothWays> = FxHashMap::default();
+    for flow in traffic.flows() {
+        let epoch = traffic.epoch(&flow);
+        let end = |party: u32| epoch.endpoints[party as usize];
+        let ends = (flow.path, end(flow.cell.caller), end(flow.cell.callee));
+        let (Some(path), Some(from), Some(to)) = ends else { continue };
+        let (shared, amounts) = (epoch.network.shared_path(path), both_ways(&flow));
         if !shared.entry.is_empty() {
-            add_both(by_ends.entry((path, from, true)).or_default(), amounts);
+            add_both(by_ends.entry((flow.world, path, from, true)).or_default(), amounts);
         }
         if !shared.exit.is_empty() {
-            add_both(by_ends.entry((path, to, false)).or_default(), amounts);
+            add_both(by_ends.entry((flow.world, path, to, false)).or_default(), amounts);
         }
     }
-    let mut loads = BTreeMap::new();
-    for (path, amounts) in by_path {
-        add_hops(&network.shared_path(path).hops, amounts, &mut loads);
+    let mut loads: BTreeMap<u16, BTreeMap<Directed, Amount>> = BTreeMap::new();
+    let network = |world: u16| &traffic.epochs[usize::from(world)].network;
+    for ((world, path), amounts) in by_path {
+        let hops = &network(world).shared_path(path).hops;
+        add_hops(hops, amounts, loads.entry(world).or_default());
     }
-    for ((path, endpoint, is_source), amounts) in by_ends {
+    // In order, so that sums of shares are the same every time.
+    let mut by_ends: Vec<_> = by_ends.into_iter().collect();
+    by_ends.sort_unstable_by_key(|(cables, _)| *cables);
+    for ((world, path, endpoint, is_source), amounts) in by_ends {
         let hops = if is_source {
-            network.entry_hops(path, endpoint)
+            network(world).entry_hops(path, endpoint)
         } else {
-            network.exit_hops(path, endpoint)
+            network(world).exit_hops(path, endpoint)
         };
-        add_hops(&hops, amounts, &mut loads);
+        add_hops(&hops, amounts, loads.entry(world).or_default());
     }
     loads
+}
+
+fn both_ways(flow: &Flow) -> BothWays {
+    let cell = &flow.cell;
+    [(cell.requests, cell.request_bytes), (cell.replies, cell.reply_bytes)]
+        .map(|(messages, bytes)| Amount { messages: messages as f64, bytes: bytes as f64 })
 }
 
 fn add_both(sum: &mut BothWays, amounts: BothWays) {

@@ -19,12 +19,11 @@ pub(super) static TABLE: Table = Table {
     ],
     rows: |view, sheet| {
         let traffic = view.traffic();
-        traffic.flows.iter().try_for_each(|flow| {
-            let cell = &flow.cell;
+        traffic.cells().iter().try_for_each(|cell| {
             sheet.push([
                 Cell::Text(&traffic.party(cell.caller).name),
                 Cell::Text(&traffic.party(cell.callee).name),
-                Cell::Text(traffic.hop_kind(flow)),
+                Cell::Text(traffic.hop_kind(cell)),
                 Cell::Integer(cell.requests as i64),
                 Cell::Integer(cell.replies as i64),
                 Cell::Integer(cell.request_bytes as i64),

@@ -48,9 +48,9 @@ pub(super) static TABLE: Table = Table {
     rows: |view, sheet| {
         let traffic = view.traffic();
         let mut sums: BTreeMap<_, Tally> = BTreeMap::new();
-        for flow in &traffic.flows {
+        for flow in &traffic.lanes {
             let Verdict { class, reason, cause, stretch, .. } = flow.verdict;
-            sums.entry((traffic.hop_kind(flow), class, reason, cause, stretch))
+            sums.entry((traffic.hop_kind(&flow.cell), class, reason, cause, stretch))
                 .or_default()
                 .add(&traffic, flow);
         }

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use sqllogictest::{AsyncDB, DBOutput};
 
+use crate::dice::Dice;
 use crate::world::{Asker, WorldHandle};
 
 const MACHINES: usize = 24;
@@ -116,17 +117,4 @@ fn world(dice: &mut Dice) -> (String, Vec<Vec<(usize, Option<usize>)>>) {
         held.push(holders);
     }
     (text, held)
-}
-
-/// Numbers that look random and are the same every time (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
 }

@@ -6,7 +6,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod dice;
 mod handover;
+mod what_if;
 mod world;
 
 use std::path::PathBuf;

@@ -27,11 +27,12 @@ impl WorldHandle {
     pub(crate) fn new() -> WorldHandle {
         let world = World::open(schema(), Box::new(MemoryJournal::default())).unwrap();
         let (world, folder) = (Arc::new(Mutex::new(world)), Arc::new(tempfile::tempdir().unwrap()));
-        let options = EngineOptions {
-            segments_folder: Some(folder.path().to_owned()),
-            ..EngineOptions::default()
-        };
-        WorldHandle { engine: Engine::new(Arc::clone(&world), options), world, folder }
+        WorldHandle { engine: engine(&world, &folder), world, folder }
+    }
+
+    /// The same world, asked through an engine that has derived nothing from it.
+    pub(crate) fn anew(&self) -> WorldHandle {
+        WorldHandle { engine: engine(&self.world, &self.folder), ..self.clone() }
     }
 
     /// The line of `WORLD` may name the database, and say `heard=seconds` and `observed=seconds`.
@@ -90,6 +91,14 @@ impl WorldHandle {
             bytes: summary.file_bytes,
         }
     }
+}
+
+fn engine(world: &Arc<Mutex<World>>, folder: &tempfile::TempDir) -> Engine {
+    let options = EngineOptions {
+        segments_folder: Some(folder.path().to_owned()),
+        ..EngineOptions::default()
+    };
+    Engine::new(Arc::clone(world), options)
 }
 
 /// Who says what a story does not say by whom.

@@ -1,13 +1,19 @@
 //! Replays: the nearest member, turns, bounds, and who carries what follows.
 
 use groma_trace::replay::{
-    Choice, Following, NOT_ANY, ReplayGroup, ReplayPlan, ReplayTotals, replay,
+    Choice, Following, Moved, NOT_ANY, REPLAY_SHARDS, ReplayGroup, ReplayPlan, ReplayTotals,
+    Replayer, replay, replay_shard,
 };
-use groma_trace::{Call, Calls, MatrixCell, Seen};
+use groma_trace::{Call, Calls, MatrixCell, MatrixTable, Seen, cell_hash};
+use proptest::prelude::*;
 
 /// Parties 0 and 1 are clients on access switches 0 and 1; 2, 3 (switch 0) and 4, 5 (switch 1) are
 /// a farm; 6 (switch 0) and 7 (switch 1) are applications. Each is a place of its own.
 fn run(calls: Vec<Call>, choice: Choice, following: Following) -> (Vec<MatrixCell>, ReplayTotals) {
+    run_log(&[Calls { calls, epochs: vec![] }], choice, following)
+}
+
+fn run_log(log: &[Calls], choice: Choice, following: Following) -> (Vec<MatrixCell>, ReplayTotals) {
     let access = [0, 1, 0, 0, 1, 1, 0, 1];
     let places: Vec<u32> = (0..8).collect();
     let mut group = vec![NOT_ANY; 8];
@@ -25,9 +31,69 @@ fn run(calls: Vec<Call>, choice: Choice, following: Following) -> (Vec<MatrixCel
         },
         following,
     };
-    let (mut cells, totals) = replay(&[Calls { calls, epochs: vec![] }], &plan);
+    let (mut cells, totals) = replay(log, &plan);
     cells.sort();
+    for places in [1, 3, 1_000] {
+        assert_eq!(moved_sums(log, &plan, places), sums(log, |log| replay(log, &plan).0, places));
+    }
     (cells, totals)
+}
+
+/// Where a call counts if there are only so many places.
+fn key(places: u32) -> impl Fn(u32, u32, u32) -> (u32, u32, u32) {
+    move |caller, callee, epoch| (caller % places, callee % places, epoch)
+}
+
+fn sums(
+    log: &[Calls],
+    matrix: impl Fn(&[Calls]) -> Vec<MatrixCell>,
+    places: u32,
+) -> Vec<MatrixCell> {
+    let mut table = MatrixTable::default();
+    for mut cell in matrix(log) {
+        let (caller, callee, _) = key(places)(cell.caller, cell.callee, cell.epoch);
+        (cell.caller, cell.callee) = (caller, callee);
+        table.add_cell(&cell);
+    }
+    let mut cells = table.into_cells();
+    cells.sort();
+    cells
+}
+
+/// The recorded sums with what was moved: what a replay from nothing gives.
+fn moved_sums(log: &[Calls], plan: &ReplayPlan<'_>, places: u32) -> Vec<MatrixCell> {
+    let as_recorded = |log: &[Calls]| {
+        let mut table = MatrixTable::default();
+        log.iter().for_each(|calls| table.add_all(calls));
+        table.into_cells()
+    };
+    let (mut replayer, mut tables) = (Replayer::new(plan), <[MatrixTable; 2]>::default());
+    for shard in 0..REPLAY_SHARDS {
+        for calls in &log[replay_shard(shard, log.len())] {
+            replayer.moved(calls, key(places), |index, was, is| {
+                for (table, place) in tables.iter_mut().zip([was, is]) {
+                    table.add(&calls.calls[index], place, cell_hash(place));
+                }
+            });
+        }
+        replayer.end_shard();
+    }
+    let mut all = MatrixTable::default();
+    for shard in 0..REPLAY_SHARDS {
+        for calls in &log[replay_shard(shard, log.len())] {
+            replayer.placed(calls, key(places), |index, place| {
+                all.add(&calls.calls[index], place, cell_hash(place));
+            });
+        }
+        replayer.end_shard();
+    }
+    let mut all = all.into_cells();
+    all.sort();
+    let [gone, come] = tables.map(MatrixTable::into_cells);
+    let mut cells = Moved { gone: Some(gone), come }.applied_to(&sums(log, as_recorded, places));
+    cells.sort();
+    assert_eq!(cells, all);
+    cells
 }
 
 fn call(caller: u32, callee: u32) -> Call {
@@ -72,4 +138,37 @@ fn recorded_choices_change_nothing() {
 fn a_caller_of_unknown_place_keeps_its_choice() {
     let (cells, totals) = run(vec![call(77, 4)], NEAREST, Following::Chosen);
     assert_eq!((cells[0].caller, cells[0].callee, totals.unplaced), (77, 4, 1));
+}
+
+/// Calls of trees: who is called, and how far behind its carrier each call stands, if it has one.
+fn logs() -> impl Strategy<Value = Vec<Calls>> {
+    let call = (0_u32..9, 0_u32..9, 0_usize..4, 0_u16..3);
+    let part = prop::collection::vec(call, 0..30).prop_map(|said| {
+        let mut part = Calls::default();
+        for (index, (caller, callee, distance, epoch)) in said.into_iter().enumerate() {
+            let call = match distance.min(index) {
+                0 => self::call(caller, callee).starting_a_tree(),
+                distance => {
+                    let carrier: Call = part.calls[index - distance];
+                    self::call(carrier.callee, callee).carried_by(distance)
+                }
+            };
+            part.calls.push(call);
+            part.epochs.push(epoch);
+        }
+        part
+    });
+    prop::collection::vec(part, 0..40)
+}
+
+proptest! {
+    /// [`run_log`] compares what is moved with a replay from nothing.
+    #[test]
+    fn what_is_moved_leads_to_the_sums_of_a_replay(
+        log in logs(),
+        headroom in prop::option::of(0.0..1.0),
+        following in prop::sample::select(vec![Following::Chosen, Following::Recorded]),
+    ) {
+        run_log(&log, Choice::Nearest { headroom }, following);
+    }
 }
