@@ -5,7 +5,7 @@
 //
 //   futex enter/exit  who waits for which word, for how long, and how long it is held afterwards
 //   sched_switch      on-CPU time of holds; why a thread left the CPU
-//   tick              is the running thread the owner of a known lock?
+//   tick              is the running thread the owner of a known lock? does it spin?
 //   send/receive      requests, as replies that follow a receive on one socket
 //   fork exec exit    no entry outlives what it describes
 //

@@ -3,6 +3,7 @@
 mod proc;
 mod stat;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use groma_capacity::Tier;
 
 use crate::counted::Counted;
+use crate::process;
 use crate::target::Watched;
 
 /// Looks per second at most, tier 3: above, the looking itself costs too much.
@@ -28,6 +30,60 @@ trait Look: Send {
     fn end_window(&mut self, window: f64) -> Vec<Counted>;
     /// True if no target lives any more.
     fn ended(&self) -> bool;
+}
+
+/// One process, or one with its children, as a tier looks at it.
+trait Group: Send + Sized {
+    /// Opens what will be read, so that a missing right shows now.
+    fn open(leader: Leader, members: &[u32]) -> Result<Self, String>;
+    /// The process that it began with: it ends with that.
+    fn leader(&self) -> &Leader;
+    /// As [`Look::look`].
+    fn look(&mut self, elapsed: f64);
+    /// As [`Look::end_window`].
+    fn end_window(&mut self, window: f64) -> Counted;
+}
+
+/// All that are watched.
+struct Groups<G>(Vec<G>);
+
+impl<G: Group> Groups<G> {
+    fn open(groups: &BTreeMap<u32, Vec<u32>>) -> Result<Self, String> {
+        let open = |(leader, members): (&u32, &Vec<u32>)| G::open(Leader::of(*leader), members);
+        groups.iter().map(open).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl<G: Group> Look for Groups<G> {
+    fn look(&mut self, elapsed: f64) {
+        self.0.iter_mut().for_each(|group| group.look(elapsed));
+    }
+
+    fn end_window(&mut self, window: f64) -> Vec<Counted> {
+        let counted = self.0.iter_mut().map(|group| group.end_window(window)).collect();
+        self.0.retain(|group| group.leader().lives());
+        counted
+    }
+
+    fn ended(&self) -> bool {
+        !self.0.iter().any(|group| group.leader().lives())
+    }
+}
+
+/// A process, told from a later one of the same id.
+struct Leader {
+    pid: u32,
+    birth: Option<u64>,
+}
+
+impl Leader {
+    fn of(pid: u32) -> Self {
+        Self { pid, birth: process::birth(pid) }
+    }
+
+    fn lives(&self) -> bool {
+        self.birth.is_some() && process::birth(self.pid) == self.birth
+    }
 }
 
 /// Looks from a thread of its own, until dropped.
@@ -49,8 +105,10 @@ impl Sampler {
             return Err(format!("{} targets, at most {GROUPS_MAX} without BPF", groups.len()));
         }
         let (look, rate_hz): (Box<dyn Look>, u64) = match tier {
-            Tier::Proc => (Box::new(proc::Groups::open(groups)?), rate_hz.min(PROC_HZ_MAX)),
-            _ => (Box::new(stat::Groups::open(groups)?), STAT_HZ),
+            Tier::Proc => {
+                (Box::new(Groups::<proc::Process>::open(groups)?), rate_hz.min(PROC_HZ_MAX))
+            }
+            _ => (Box::new(Groups::<stat::Process>::open(groups)?), STAT_HZ),
         };
         let looked_at = Arc::new(Mutex::new(look));
         let stop = Arc::new(AtomicBool::new(false));

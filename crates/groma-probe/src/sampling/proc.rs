@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt as _;
 
 use groma_capacity::{Contended, LockSamples, OwnerSamples, Samples, Tier};
 
-use super::Look;
+use super::{Group, Leader};
 use crate::classify::{Behaviour, Signature, Verdict, classify};
 use crate::counted::{Counted, Idle, SUBWINDOWS_MAX, SubWindow};
 use crate::process::{self, CpuClocks};
@@ -29,13 +29,9 @@ const LOCKS_MAX: usize = 32;
 const SEARCH: f64 = 0.01;
 const REFRESH: f64 = 0.1;
 
-/// What is watched.
-pub(super) struct Groups(Vec<Group>);
-
 /// One process; children are watched as processes of their own group.
-struct Group {
-    leader: u32,
-    birth: Option<u64>,
+pub(super) struct Process {
+    leader: Leader,
     members: Vec<Member>,
     cpu: CpuClocks,
     cpu_time: f64,
@@ -90,43 +86,14 @@ struct Lock {
     last_owner: u32,
 }
 
-impl Groups {
-    pub(super) fn open(groups: &BTreeMap<u32, Vec<u32>>) -> Result<Self, String> {
-        groups
-            .iter()
-            .map(|(leader, members)| Group::open(*leader, members))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-}
-
-impl Look for Groups {
-    fn look(&mut self, elapsed: f64) {
-        for group in &mut self.0 {
-            group.look(elapsed);
-        }
-    }
-
-    fn end_window(&mut self, window: f64) -> Vec<Counted> {
-        let counted = self.0.iter_mut().map(|group| group.end_window(window)).collect();
-        self.0.retain(Group::lives);
-        counted
-    }
-
-    fn ended(&self) -> bool {
-        !self.0.iter().any(Group::lives)
-    }
-}
-
-impl Group {
-    fn open(leader: u32, pids: &[u32]) -> Result<Self, String> {
+impl Group for Process {
+    fn open(leader: Leader, pids: &[u32]) -> Result<Self, String> {
         let members: Vec<Member> =
             pids.iter().map(|pid| Member::open(*pid)).collect::<Result<_, _>>()?;
         let mut cpu = CpuClocks::default();
         cpu.advance(pids);
         Ok(Self {
             leader,
-            birth: process::birth(leader),
             members,
             cpu,
             cpu_time: 0.0,
@@ -143,8 +110,8 @@ impl Group {
         })
     }
 
-    fn lives(&self) -> bool {
-        self.birth.is_some() && process::birth(self.leader) == self.birth
+    fn leader(&self) -> &Leader {
+        &self.leader
     }
 
     fn look(&mut self, elapsed: f64) {
@@ -178,6 +145,44 @@ impl Group {
         }
     }
 
+    fn end_window(&mut self, window: f64) -> Counted {
+        let pids: Vec<u32> = self.members.iter().map(|member| member.pid).collect();
+        let cpu_time = self.cpu.advance(&pids).unwrap_or(self.cpu_time);
+        let mut samples =
+            Samples::new(Tier::Proc, window, machine::cpus_of(self.leader.pid), cpu_time);
+        samples.ticks = self.looks;
+        let delay = pids.iter().map(|pid| process::run_delay(*pid)).sum::<Option<f64>>();
+        samples.run_delay = delay.zip(self.run_delay).map(|(now, before)| (now - before).max(0.0));
+        self.run_delay = delay;
+        samples.threads =
+            Some(self.members.iter().map(|member| member.threads.len()).sum::<usize>() as f64);
+        samples.contended = Some(std::mem::take(&mut self.contended));
+        let ready = cpu_time + samples.run_delay.unwrap_or_default();
+        let running = if ready > 0.0 { cpu_time / ready } else { 1.0 };
+        samples.locks = self
+            .locks
+            .iter_mut()
+            .filter_map(|(address, lock)| lock.end_window(*address, running))
+            .collect();
+        self.cpu_time = 0.0;
+        self.looks = 0;
+        let shift = self.time;
+        (self.time, self.part) = (0.0, SubWindow::default());
+        self.search_at -= shift;
+        self.refresh_at -= shift;
+        Counted {
+            leader: self.leader.pid,
+            members: pids,
+            samples,
+            idle: std::mem::take(&mut self.idle),
+            subwindows: std::mem::take(&mut self.parts),
+            restarted: false,
+            ended: !self.leader.lives(),
+        }
+    }
+}
+
+impl Process {
     /// Futexes that threads wait for become known.
     fn learn(&mut self) {
         for member in &self.members {
@@ -221,41 +226,6 @@ impl Group {
             lock.contended_time += elapsed;
         }
         any
-    }
-
-    fn end_window(&mut self, window: f64) -> Counted {
-        let pids: Vec<u32> = self.members.iter().map(|member| member.pid).collect();
-        let cpu_time = self.cpu.advance(&pids).unwrap_or(self.cpu_time);
-        let mut samples = Samples::new(Tier::Proc, window, machine::cpus_of(self.leader), cpu_time);
-        samples.ticks = self.looks;
-        let delay = pids.iter().map(|pid| process::run_delay(*pid)).sum::<Option<f64>>();
-        samples.run_delay = delay.zip(self.run_delay).map(|(now, before)| (now - before).max(0.0));
-        self.run_delay = delay;
-        samples.threads =
-            Some(self.members.iter().map(|member| member.threads.len()).sum::<usize>() as f64);
-        samples.contended = Some(std::mem::take(&mut self.contended));
-        let ready = cpu_time + samples.run_delay.unwrap_or_default();
-        let running = if ready > 0.0 { cpu_time / ready } else { 1.0 };
-        samples.locks = self
-            .locks
-            .iter_mut()
-            .filter_map(|(address, lock)| lock.end_window(*address, running))
-            .collect();
-        self.cpu_time = 0.0;
-        self.looks = 0;
-        let shift = self.time;
-        (self.time, self.part) = (0.0, SubWindow::default());
-        self.search_at -= shift;
-        self.refresh_at -= shift;
-        Counted {
-            leader: self.leader,
-            members: pids,
-            samples,
-            idle: std::mem::take(&mut self.idle),
-            subwindows: std::mem::take(&mut self.parts),
-            restarted: false,
-            ended: !self.lives(),
-        }
     }
 }
 

@@ -3,12 +3,11 @@
 //! A wait channel says that a thread waits for a futex, not for which: idle waiting looks like contention.
 //! What comes out is the formula of the paper (Eq. 25), a lower bound of p that cannot pass 1 − 1/N.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use groma_capacity::{Contended, Samples, Tier};
 
-use super::Look;
+use super::{Group, Leader};
 use crate::counted::{Counted, Idle, SUBWINDOWS_MAX, SubWindow};
 use crate::machine;
 use crate::process::{self, CpuClocks};
@@ -18,13 +17,10 @@ const THREADS_MAX: usize = 64;
 /// Length of a sub-window, seconds.
 const SUBWINDOW: f64 = 0.1;
 
-/// What is watched.
-pub(super) struct Groups(Vec<Group>);
-
-struct Group {
-    leader: u32,
+/// One process, with its children.
+pub(super) struct Process {
+    leader: Leader,
     members: Vec<u32>,
-    birth: Option<u64>,
     clocks: CpuClocks,
     cpu_time: f64,
     contended: Contended,
@@ -35,52 +31,27 @@ struct Group {
     parts: Vec<SubWindow>,
 }
 
-impl Groups {
-    pub(super) fn open(groups: &BTreeMap<u32, Vec<u32>>) -> Result<Self, String> {
-        let mut opened = Vec::new();
-        for (&leader, members) in groups {
-            let mut clocks = CpuClocks::default();
-            if clocks.advance(members).is_none() || process::birth(leader).is_none() {
-                return Err(format!("process {leader} has ended"));
-            }
-            opened.push(Group {
-                leader,
-                members: members.clone(),
-                birth: process::birth(leader),
-                clocks,
-                cpu_time: 0.0,
-                contended: Contended::default(),
-                sees_waits: false,
-                time: 0.0,
-                part: SubWindow::default(),
-                parts: Vec::new(),
-            });
+impl Group for Process {
+    fn open(leader: Leader, members: &[u32]) -> Result<Self, String> {
+        let mut clocks = CpuClocks::default();
+        if clocks.advance(members).is_none() || !leader.lives() {
+            return Err(format!("process {} has ended", leader.pid));
         }
-        Ok(Self(opened))
-    }
-}
-
-impl Look for Groups {
-    fn look(&mut self, elapsed: f64) {
-        for group in &mut self.0 {
-            group.look(elapsed);
-        }
-    }
-
-    fn end_window(&mut self, window: f64) -> Vec<Counted> {
-        let counted = self.0.iter_mut().map(|group| group.end_window(window)).collect();
-        self.0.retain(Group::lives);
-        counted
+        Ok(Self {
+            leader,
+            members: members.to_vec(),
+            clocks,
+            cpu_time: 0.0,
+            contended: Contended::default(),
+            sees_waits: false,
+            time: 0.0,
+            part: SubWindow::default(),
+            parts: Vec::new(),
+        })
     }
 
-    fn ended(&self) -> bool {
-        !self.0.iter().any(Group::lives)
-    }
-}
-
-impl Group {
-    fn lives(&self) -> bool {
-        self.birth.is_some() && process::birth(self.leader) == self.birth
+    fn leader(&self) -> &Leader {
+        &self.leader
     }
 
     fn look(&mut self, elapsed: f64) {
@@ -100,24 +71,8 @@ impl Group {
         }
     }
 
-    fn anyone_waits(&mut self) -> bool {
-        let threads = self.members.iter().flat_map(|pid| {
-            process::threads(*pid)
-                .into_iter()
-                .map(move |tid| format!("/proc/{pid}/task/{tid}/wchan"))
-        });
-        for file in threads.take(THREADS_MAX) {
-            let Ok(channel) = fs::read_to_string(file) else { continue };
-            self.sees_waits |= !matches!(channel.as_str(), "" | "0" | "1");
-            if channel.starts_with("futex") {
-                return true;
-            }
-        }
-        false
-    }
-
     fn end_window(&mut self, window: f64) -> Counted {
-        let cpus = machine::cpus_of(self.leader);
+        let cpus = machine::cpus_of(self.leader.pid);
         let mut samples = Samples::new(Tier::Stat, window, cpus, self.cpu_time);
         samples.threads =
             Some(self.members.iter().map(|pid| process::threads(*pid).len()).sum::<usize>() as f64);
@@ -135,13 +90,31 @@ impl Group {
         self.time = 0.0;
         self.part = SubWindow::default();
         Counted {
-            leader: self.leader,
+            leader: self.leader.pid,
             members: self.members.clone(),
             samples,
             idle: Idle::default(),
             subwindows: std::mem::take(&mut self.parts),
             restarted: false,
-            ended: !self.lives(),
+            ended: !self.leader.lives(),
         }
+    }
+}
+
+impl Process {
+    fn anyone_waits(&mut self) -> bool {
+        let threads = self.members.iter().flat_map(|pid| {
+            process::threads(*pid)
+                .into_iter()
+                .map(move |tid| format!("/proc/{pid}/task/{tid}/wchan"))
+        });
+        for file in threads.take(THREADS_MAX) {
+            let Ok(channel) = fs::read_to_string(file) else { continue };
+            self.sees_waits |= !matches!(channel.as_str(), "" | "0" | "1");
+            if channel.starts_with("futex") {
+                return true;
+            }
+        }
+        false
     }
 }

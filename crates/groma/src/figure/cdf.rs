@@ -3,7 +3,8 @@
 use plotters::prelude::DrawingBackend;
 
 use super::canvas::{Anchor, Canvas, Unit, text_width};
-use super::palette::{GRID, INK, MUTED, category};
+use super::frame::{self, Axis, BOTTOM, LEFT, RIGHT, TOP};
+use super::palette::{INK, MUTED, category};
 
 /// Curves of `share at most x` over x.
 #[derive(Debug, Clone)]
@@ -31,12 +32,6 @@ pub(crate) struct Series {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 460.0;
-const LEFT: f64 = 72.0;
-const RIGHT: f64 = WIDTH - 40.0;
-const TOP: f64 = 88.0;
-const BOTTOM: f64 = HEIGHT - 62.0;
 /// Points of a curve that can be told apart; more are thinned out.
 const POINTS_MAX: usize = 2_000;
 /// Up to so many points the steps of a curve can be seen; above, they would only look rough.
@@ -44,43 +39,24 @@ const STEPS_MAX: usize = 200;
 
 impl Cdf {
     pub(super) fn size(&self) -> (u32, u32) {
-        (WIDTH as u32, HEIGHT as u32)
+        frame::SIZE
     }
 
     pub(super) fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> anyhow::Result<()>
     where
         DB::ErrorType: 'static,
     {
-        canvas.clear()?;
-        canvas.text(&self.title, (LEFT, 26.0), Anchor::Left, 18.0, INK)?;
-        self.draw_legend(canvas)?;
+        let named = self.series.iter().enumerate();
+        let named = named.map(|(index, series)| (series.name.as_str(), category(index), 3.0));
+        frame::begin(canvas, &self.title, named)?;
         let Some(scale) = Scale::over(&self.series, self.log_x) else {
-            return canvas.text(
-                "no data",
-                ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0),
-                Anchor::Middle,
-                14.0,
-                MUTED,
-            );
+            return frame::no_data(canvas);
         };
         self.draw_axes(canvas, &scale)?;
         for (index, series) in self.series.iter().enumerate() {
             canvas.line(&scale.curve(series), 2.25, category(index))?;
         }
         self.draw_marks(canvas, &scale)
-    }
-
-    fn draw_legend<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> anyhow::Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
-        let mut x = LEFT;
-        for (index, series) in self.series.iter().enumerate() {
-            canvas.line(&[(x, 56.0), (x + 22.0, 56.0)], 3.0, category(index))?;
-            canvas.text(&series.name, (x + 29.0, 56.0), Anchor::Left, 13.0, INK)?;
-            x += 29.0 + text_width(&series.name, 13.0) + 24.0;
-        }
-        Ok(())
     }
 
     fn draw_axes<DB: DrawingBackend>(
@@ -91,23 +67,15 @@ impl Cdf {
     where
         DB::ErrorType: 'static,
     {
-        for percent in [0, 20, 40, 60, 80, 100] {
-            let y = scale.y(f64::from(percent) / 100.0);
-            canvas.line(&[(LEFT, y), (RIGHT, y)], 1.0, GRID)?;
-            let label = format!("{percent} %");
-            canvas.text(&label, (LEFT - 9.0, y), Anchor::Right, 12.0, MUTED)?;
-        }
-        for tick in scale.ticks() {
-            let x = scale.x(tick);
-            canvas.line(&[(x, TOP), (x, BOTTOM)], 1.0, GRID)?;
-            let label = self.x_unit.print_tick(tick);
-            canvas.text(&label, (x, BOTTOM + 15.0), Anchor::Middle, 12.0, MUTED)?;
-        }
-        canvas.line(&[(LEFT, BOTTOM), (RIGHT, BOTTOM)], 1.5, INK)?;
+        let shares = [0, 20, 40, 60, 80, 100];
+        let shares =
+            shares.map(|percent| (scale.y(f64::from(percent) / 100.0), format!("{percent} %")));
+        let ticks = scale.ticks().into_iter();
+        let ticks = ticks.map(|tick| (scale.x(tick), self.x_unit.print_tick(tick))).collect();
         let log = if self.log_x { " (logarithmic)" } else { "" };
         let label = format!("{}{log}", self.x_label);
-        canvas.text(&label, ((LEFT + RIGHT) / 2.0, BOTTOM + 42.0), Anchor::Middle, 13.0, INK)?;
-        canvas.text_upwards("share at most x", (18.0, (TOP + BOTTOM) / 2.0), 13.0, INK)
+        let up = Axis { label: "share at most x", ticks: shares.to_vec() };
+        frame::axes(canvas, &Axis { label: &label, ticks }, &up)
     }
 
     /// A dashed line at each mark, with the share that each curve has there.

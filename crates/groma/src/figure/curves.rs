@@ -3,9 +3,10 @@
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::canvas::{Anchor, Canvas, Unit, text_width};
+use super::canvas::{Canvas, Unit};
 use super::cdf::round_step;
-use super::palette::{GRID, INK, MUTED, category, tint};
+use super::frame::{self, Axis, BOTTOM, LEFT, RIGHT, TOP};
+use super::palette::{category, tint};
 
 /// What is drawn over one axis.
 #[derive(Debug, Clone)]
@@ -59,12 +60,6 @@ pub(crate) struct Span {
     pub(crate) y: f64,
 }
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 460.0;
-const LEFT: f64 = 84.0;
-const RIGHT: f64 = WIDTH - 40.0;
-const TOP: f64 = 88.0;
-const BOTTOM: f64 = HEIGHT - 62.0;
 /// Up to so many points each one is marked.
 const MARKED_MAX: usize = 60;
 /// Length of a dash, and of the gap behind it.
@@ -72,19 +67,19 @@ const DASH: f64 = 6.0;
 
 impl Curves {
     pub(super) fn size(&self) -> (u32, u32) {
-        (WIDTH as u32, HEIGHT as u32)
+        frame::SIZE
     }
 
     pub(super) fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> anyhow::Result<()>
     where
         DB::ErrorType: 'static,
     {
-        canvas.clear()?;
-        canvas.text(&self.title, (LEFT, 26.0), Anchor::Left, 18.0, INK)?;
-        self.draw_legend(canvas)?;
+        let curves = self.curves.iter().enumerate();
+        let named = curves.map(|(index, curve)| (curve.name.as_str(), category(index), 3.0));
+        let bars = self.spans.iter().map(|(name, _)| (name.as_str(), BARS, 9.0));
+        frame::begin(canvas, &self.title, named.chain(bars))?;
         let Some(scale) = Scale::over(self) else {
-            let middle = ((LEFT + RIGHT) / 2.0, (TOP + BOTTOM) / 2.0);
-            return canvas.text("no data", middle, Anchor::Middle, 14.0, MUTED);
+            return frame::no_data(canvas);
         };
         for bar in self.spans.iter().flat_map(|(_, bars)| bars) {
             let (from, to) = (scale.at(bar.x.0, bar.y), scale.at(bar.x.1, 0.0));
@@ -114,22 +109,6 @@ impl Curves {
         Ok(())
     }
 
-    fn draw_legend<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> anyhow::Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
-        let curves = self.curves.iter().enumerate();
-        let named = curves.map(|(index, curve)| (curve.name.as_str(), category(index), 3.0));
-        let bars = self.spans.iter().map(|(name, _)| (name.as_str(), BARS, 9.0));
-        let mut x = LEFT;
-        for (name, color, width) in named.chain(bars) {
-            canvas.line(&[(x, 56.0), (x + 22.0, 56.0)], width, color)?;
-            canvas.text(name, (x + 29.0, 56.0), Anchor::Left, 13.0, INK)?;
-            x += 29.0 + text_width(name, 13.0) + 24.0;
-        }
-        Ok(())
-    }
-
     fn draw_axes<DB: DrawingBackend>(
         &self,
         canvas: &Canvas<'_, DB>,
@@ -138,22 +117,15 @@ impl Curves {
     where
         DB::ErrorType: 'static,
     {
-        for tick in ticks(0.0, scale.y_to) {
-            let (_, y) = scale.at(scale.x_from, tick);
-            canvas.line(&[(LEFT, y), (RIGHT, y)], 1.0, GRID)?;
-            let label = self.y_unit.print_tick(tick);
-            canvas.text(&label, (LEFT - 9.0, y), Anchor::Right, 12.0, MUTED)?;
-        }
-        for tick in ticks(scale.x_from, scale.x_to) {
-            let (x, _) = scale.at(tick, 0.0);
-            canvas.line(&[(x, TOP), (x, BOTTOM)], 1.0, GRID)?;
-            let label = self.x_unit.print_tick(tick);
-            canvas.text(&label, (x, BOTTOM + 15.0), Anchor::Middle, 12.0, MUTED)?;
-        }
-        canvas.line(&[(LEFT, BOTTOM), (RIGHT, BOTTOM)], 1.5, INK)?;
-        let middle = ((LEFT + RIGHT) / 2.0, BOTTOM + 42.0);
-        canvas.text(&self.x_label, middle, Anchor::Middle, 13.0, INK)?;
-        canvas.text_upwards(&self.y_label, (18.0, (TOP + BOTTOM) / 2.0), 13.0, INK)
+        let up = ticks(0.0, scale.y_to).into_iter();
+        let up = up.map(|tick| (scale.at(scale.x_from, tick).1, self.y_unit.print_tick(tick)));
+        let across = ticks(scale.x_from, scale.x_to).into_iter();
+        let across = across.map(|tick| (scale.at(tick, 0.0).0, self.x_unit.print_tick(tick)));
+        frame::axes(
+            canvas,
+            &Axis { label: &self.x_label, ticks: across.collect() },
+            &Axis { label: &self.y_label, ticks: up.collect() },
+        )
     }
 }
 

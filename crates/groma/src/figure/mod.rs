@@ -15,6 +15,7 @@ mod bars;
 mod canvas;
 mod cdf;
 mod curves;
+mod frame;
 mod heatmap;
 mod palette;
 
