@@ -9,9 +9,10 @@
 //! lane.
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::thread;
 
-use groma_network::{AtHome, GroupIndex, VlanIndex};
+use groma_network::{AtHome, VlanIndex};
 use groma_trace::replay::Moved;
 use groma_trace::{MatrixCell, MatrixTable};
 use rustc_hash::FxHashMap;
@@ -29,22 +30,27 @@ const AT_HOME_BITS: u32 = 3;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Alike {
     concern: Concern,
+    /// By party, the group that another one would be chosen from, or [`NOBODY`].
+    group: Vec<u32>,
+    /// What there is on machines, each once.
+    neighbours: Vec<Neighbours>,
     epochs: Vec<AlikeAt>,
 }
 
-/// Which parties are alike in one epoch.
+/// The groups with a member on a machine, and whether one is in some VLAN; sorted.
+type Neighbours = Box<[(u32, bool)]>;
+
+/// Which parties are alike in one epoch. What is as in the epoch before is shared with it.
 #[derive(Debug, PartialEq, Eq)]
 struct AlikeAt {
     /// By party, the first one that is like it.
-    stand_in: Vec<u32>,
+    stand_in: Arc<[u32]>,
     /// By party, the first one on its machine; [`NOBODY`]: nobody knows where it is.
-    machine: Vec<u32>,
+    machine: Arc<[u32]>,
     /// By party as a caller: the same, if it is known to share the machine.
-    home: Vec<u32>,
-    /// By party, the groups with a member on its machine, and whether one is in its VLAN.
-    at_home: Vec<Box<[(u32, bool)]>>,
-    /// By party, the group that another one would be chosen from, or [`NOBODY`].
-    group: Vec<u32>,
+    home: Arc<[u32]>,
+    /// By party, a number of [`Alike::neighbours`]: those on its machine and in its VLAN.
+    at_home: Arc<[u32]>,
 }
 
 /// The place where cells of a lane are summed up: caller, callee and epoch of a cell.
@@ -54,12 +60,43 @@ impl Alike {
     /// Cost: O(parties) for each epoch.
     pub(crate) fn of(parties: &Parties, epochs: &[Epoch], concern: Concern) -> Alike {
         let said = said_of(parties);
+        let group: Vec<u32> = (parties.parties.iter())
+            .map(|party| party.group.map_or(NOBODY, |group| group as u32))
+            .collect();
         let share = epochs.len().div_ceil(threads()).max(1);
-        let all = |epochs: &[Epoch]| -> Vec<AlikeAt> {
-            epochs.iter().map(|epoch| AlikeAt::of(parties, &said, epoch)).collect()
+        let find = |epochs: &[Epoch]| -> Vec<Found> {
+            epochs.iter().map(|epoch| Found::of(&said, &group, epoch)).collect()
         };
-        let parts = side_by_side(epochs.chunks(share), all);
-        Alike { concern, epochs: parts.into_iter().flatten().collect() }
+        let found = side_by_side(epochs.chunks(share), find);
+        let (neighbours, epochs) = (Vec::new(), Vec::new());
+        let mut alike = Alike { concern, group, neighbours, epochs };
+        let mut known = FxHashMap::default();
+        found.into_iter().flatten().for_each(|found| alike.push(found, &mut known));
+        alike
+    }
+
+    /// Adds an epoch.
+    fn push(&mut self, found: Found, known: &mut FxHashMap<Neighbours, u32>) {
+        let mut number = |list: Neighbours| {
+            *known.entry(list).or_insert_with_key(|list| {
+                self.neighbours.push(list.clone());
+                (self.neighbours.len() - 1) as u32
+            })
+        };
+        let numbers: Vec<u32> = found.neighbours.into_iter().map(&mut number).collect();
+        let at_home: Vec<u32> = found.at_home.iter().map(|own| numbers[*own as usize]).collect();
+        let before = self.epochs.last();
+        let shared = |list: Vec<u32>, of: fn(&AlikeAt) -> &Arc<[u32]>| match before.map(of) {
+            Some(before) if **before == *list => Arc::clone(before),
+            _ => list.into(),
+        };
+        let at = AlikeAt {
+            stand_in: shared(found.stand_in, |at| &at.stand_in),
+            machine: shared(found.machine, |at| &at.machine),
+            home: shared(found.home, |at| &at.home),
+            at_home: shared(at_home, |at| &at.at_home),
+        };
+        self.epochs.push(at);
     }
 
     /// The lane of messages of an epoch between two parties.
@@ -70,7 +107,7 @@ impl Alike {
         let world = if self.concern.touches(caller, callee) { epoch.min(last) } else { last };
         let alike = &self.epochs[world as usize];
         let ends = [caller, callee].map(|party| alike.stand_in[party as usize]);
-        (ends[0], ends[1], world << AT_HOME_BITS | alike.at_home(caller, callee))
+        (ends[0], ends[1], world << AT_HOME_BITS | self.at_home(alike, caller, callee))
     }
 
     /// The lane of a cell.
@@ -129,23 +166,34 @@ impl Alike {
         if self.concern != before.concern || now.len() != then.len() {
             return None;
         }
-        let count = now.first()?.stand_in.len();
-        if then.iter().any(|at| at.stand_in.len() != count) {
+        if self.group.len() != before.group.len() {
             return None;
         }
         let differs = |party: usize| {
-            now.iter().zip(then).any(|(now, then)| {
-                (now.stand_in[party], now.machine[party], now.home[party], now.group[party])
-                    != (
-                        then.stand_in[party],
-                        then.machine[party],
-                        then.home[party],
-                        then.group[party],
-                    )
-                    || now.at_home[party] != then.at_home[party]
-            })
+            self.group[party] != before.group[party]
+                || now.iter().zip(then).any(|(now, then)| {
+                    let lists = [&now.stand_in, &now.machine, &now.home];
+                    let others = [&then.stand_in, &then.machine, &then.home];
+                    lists.iter().zip(others).any(|(now, then)| now[party] != then[party])
+                        || self.neighbours[now.at_home[party] as usize]
+                            != before.neighbours[then.at_home[party] as usize]
+                })
         };
-        Some((0..count).map(differs).collect())
+        Some((0..self.group.len()).map(differs).collect())
+    }
+
+    /// Who is at home when one party calls another, in bits.
+    #[inline]
+    fn at_home(&self, at: &AlikeAt, caller: u32, callee: u32) -> u32 {
+        let home = at.home[caller as usize];
+        if home == NOBODY {
+            return 0;
+        }
+        let group = self.group[callee as usize];
+        let destination = u32::from(home == at.machine[callee as usize]);
+        let neighbours = &self.neighbours[at.at_home[caller as usize] as usize];
+        let known = neighbours.iter().find(|(of, _)| *of == group);
+        known.map_or(destination, |(_, in_vlan)| destination | 2 | u32::from(*in_vlan) << 2)
     }
 
     fn in_lane(&self, cell: &MatrixCell) -> MatrixCell {
@@ -161,52 +209,58 @@ pub(crate) fn epoch_and_home(lane_epoch: u32) -> (u16, AtHome) {
     ((lane_epoch >> AT_HOME_BITS) as u16, at_home)
 }
 
-impl AlikeAt {
+/// What is found of one epoch.
+struct Found {
+    stand_in: Vec<u32>,
+    machine: Vec<u32>,
+    home: Vec<u32>,
+    /// By party, a number of `neighbours`.
+    at_home: Vec<u32>,
+    neighbours: Vec<Neighbours>,
+}
+
+impl Found {
     /// `said`: by party, a number of what tables say of it.
-    fn of(parties: &Parties, said: &[u32], epoch: &Epoch) -> AlikeAt {
+    fn of(said: &[u32], group: &[u32], epoch: &Epoch) -> Found {
         let network = &epoch.network;
         let endpoint = |party: usize| epoch.endpoints[party].map(|end| network.endpoint_at(end));
-        let count = parties.parties.len();
-        let way = |party: usize| -> Option<GroupIndex> { endpoint(party).map(|end| end.group) };
-        let stand_in = firsts((0..count).map(|party| Some((said[party], way(party)))));
-        let machine = firsts((0..count).map(|party| endpoint(party).map(|end| end.host)));
-        let shares = |party: &usize| endpoint(*party).is_some_and(|end| end.shares_machine(end));
-        let home: Vec<u32> =
-            (0..count).map(|party| if shares(&party) { machine[party] } else { NOBODY }).collect();
-        let group: Vec<u32> = (parties.parties.iter())
-            .map(|party| party.group.map_or(NOBODY, |group| group as u32))
-            .collect();
         let vlan = |party: usize| epoch.endpoints[party].and_then(|end| network.vlan_of(end));
+        let all = 0..said.len();
+        let way = |party: usize| (said[party], endpoint(party).map(|end| end.group));
+        let stand_in = firsts(all.clone().map(|party| Some(way(party))));
+        let machine = firsts(all.clone().map(|party| endpoint(party).map(|end| end.host)));
+        let shares = |party: usize| endpoint(party).is_some_and(|end| end.shares_machine(end));
+        let own = |party: usize| if shares(party) { machine[party] } else { NOBODY };
+        let home: Vec<u32> = all.clone().map(own).collect();
         let mut members: FxHashMap<u32, Vec<(u32, Option<VlanIndex>)>> = FxHashMap::default();
-        for party in (0..count).filter(|party| group[*party] != NOBODY) {
+        for party in all.clone().filter(|party| group[*party] != NOBODY) {
             members.entry(machine[party]).or_default().push((group[party], vlan(party)));
         }
-        let at_home = |party: usize| -> Box<[(u32, bool)]> {
-            let Some(members) = members.get(&home[party]) else { return Box::default() };
-            let own = vlan(party);
-            let mut groups: Vec<(u32, bool)> =
-                members.iter().map(|(group, vlan)| (*group, *vlan == own)).collect();
-            // Those in its VLAN first, so that they are the ones that stay.
-            groups.sort_unstable_by_key(|(group, in_vlan)| (*group, !in_vlan));
-            groups.dedup_by_key(|(group, _)| *group);
-            groups.into()
+        let mut known: FxHashMap<(u32, Option<VlanIndex>), u32> = FxHashMap::default();
+        // The first list is that of machines with nobody.
+        let mut neighbours = vec![Neighbours::default()];
+        let mut at_home = |party: usize| {
+            let (machine, own) = (home[party], vlan(party));
+            let Some(members) = members.get(&machine).filter(|_| machine != NOBODY) else {
+                return 0;
+            };
+            *known.entry((machine, own)).or_insert_with(|| {
+                neighbours.push(groups_of(members, own));
+                (neighbours.len() - 1) as u32
+            })
         };
-        let at_home = (0..count).map(at_home).collect();
-        AlikeAt { stand_in, machine, home, at_home, group }
+        let at_home = all.map(&mut at_home).collect();
+        Found { stand_in, machine, home, at_home, neighbours }
     }
+}
 
-    /// Who is at home when one party calls another, in bits.
-    #[inline]
-    fn at_home(&self, caller: u32, callee: u32) -> u32 {
-        let home = self.home[caller as usize];
-        if home == NOBODY {
-            return 0;
-        }
-        let group = self.group[callee as usize];
-        let destination = u32::from(home == self.machine[callee as usize]);
-        let known = self.at_home[caller as usize].iter().find(|(of, _)| *of == group);
-        known.map_or(destination, |(_, in_vlan)| destination | 2 | u32::from(*in_vlan) << 2)
-    }
+fn groups_of(members: &[(u32, Option<VlanIndex>)], own: Option<VlanIndex>) -> Neighbours {
+    let of = |(group, vlan): &(u32, Option<VlanIndex>)| (*group, *vlan == own);
+    let mut groups: Vec<(u32, bool)> = members.iter().map(of).collect();
+    // Those in the VLAN first, so that they are the ones that stay.
+    groups.sort_unstable_by_key(|(group, in_vlan)| (*group, !in_vlan));
+    groups.dedup_by_key(|(group, _)| *group);
+    groups.into()
 }
 
 /// By party, a number of what is said of it: its role, its label, who could stand in for it, and whether it
