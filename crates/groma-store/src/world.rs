@@ -8,22 +8,25 @@
 //! **Invariant:** what is in memory is what [`World::open`] would read from the journal: both ways go
 //! through `Databases::take`. A [`Version`] names one commit of the whole world.
 
+mod commit;
+mod compacting;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use groma_model::{Problem, Schema, SchemaError, SchemaText, Source, Timestamp, Version};
+use groma_model::{Schema, SchemaError, SchemaText, Source, Timestamp, Version};
 
 use crate::codec::{self, Entry};
-use crate::compaction::{Compaction, CompactionPlan, LeftOut};
 use crate::databases::Databases;
 use crate::past::{Past, PastReader};
 use crate::poll::settle;
 use crate::schemas::Schemas;
 use crate::{
-    Change, CommitRow, Database, Fork, ForkMode, History, Journal, MemoryJournal, Merge,
-    PROBLEMS_KEPT_MAX, Poll, ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow,
-    StoreError, changes_between,
+    CommitRow, Database, Fork, ForkMode, History, Journal, MemoryJournal, Merge, PROBLEMS_KEPT_MAX,
+    ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow, StoreError, changes_between,
 };
+
+pub use commit::{Commit, MergedFrom};
 
 /// Name of the database that holds what the sources say.
 pub const LIVE: &str = "live";
@@ -36,54 +39,6 @@ pub const NAME_BYTES_MAX: usize = 63;
 
 /// Largest entry of the journal, in bytes. A commit of a million facts takes some 20 MB.
 pub const ENTRY_BYTES_MAX: usize = 1 << 30;
-
-/// What is to be committed to a database at once: all of it or nothing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Commit {
-    /// Who commits; facts carry their own source.
-    pub source: Source,
-    /// Our clock.
-    pub heard_at: Timestamp,
-    /// What changes, in order.
-    pub changes: Vec<Change>,
-    /// What could not be understood. Those beyond [`PROBLEMS_KEPT_MAX`] are only counted.
-    pub problems: Vec<Problem>,
-    /// Files of trace messages, already durable.
-    pub segments: Vec<Segment>,
-    /// What became of asking the source, if it was asked.
-    pub poll: Option<Poll>,
-    /// What was merged by it, if it is a merge.
-    pub merged_from: Option<MergedFrom>,
-    /// What a compaction took out of it.
-    pub left_out: LeftOut,
-}
-
-/// A database at a version, all of which a merge has taken in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MergedFrom {
-    /// Its name at that time.
-    pub name: Arc<str>,
-    /// Its version.
-    pub version: Version,
-}
-
-impl Commit {
-    /// Without problems and segments.
-    pub fn new(source: Source, heard_at: Timestamp, changes: Vec<Change>) -> Commit {
-        let (problems, segments) = (Vec::new(), Vec::new());
-        let (poll, merged_from, left_out) = (None, None, LeftOut::default());
-        Commit { source, heard_at, changes, problems, segments, poll, merged_from, left_out }
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-            && self.problems.is_empty()
-            && self.segments.is_empty()
-            && self.poll.is_none()
-            && self.merged_from.is_none()
-    }
-}
 
 /// All databases of one store.
 pub struct World {
@@ -267,61 +222,6 @@ impl World {
     /// The oldest version that can be asked for, and when it was heard. 0: all of them can be.
     pub fn oldest_version(&self) -> (Version, Timestamp) {
         self.past.oldest()
-    }
-
-    /// What it takes to give up all versions before this one. `None`: there are none.
-    ///
-    /// # Errors
-    /// The version is still to come, or the journal fails.
-    pub fn plan_compaction(&self, oldest: Version) -> Result<Option<CompactionPlan>, StoreError> {
-        if self.version() < oldest {
-            return Err(StoreError::NoVersion { asked: oldest, newest: self.version() });
-        }
-        let Some((oldest, began_at)) = self.past.compactable(oldest) else { return Ok(None) };
-        Ok(Some(CompactionPlan {
-            oldest,
-            began_at,
-            oldest_before: self.oldest_version().0,
-            schemas: Arc::clone(&self.schemas),
-            reader: self.journal.reader()?,
-        }))
-    }
-
-    /// Takes the next step of a compaction, [durable at once](Compaction); `true`: it was the last.
-    /// With the first one the versions before the oldest are given up. No answer about what is kept
-    /// changes, also if other steps never come.
-    ///
-    /// # Errors
-    /// [`StoreError::Moved`] if another compaction came between. After [`StoreError::Journal`] the world
-    /// takes no more commits until it is opened anew, and then finds the step done or not.
-    pub fn compact(&mut self, compaction: &mut Compaction) -> Result<bool, StoreError> {
-        if let Some(reason) = &self.broken {
-            return Err(StoreError::ReadOnly { reason: reason.clone() });
-        }
-        if compaction.starts_at() != self.oldest_version().0 {
-            return Err(StoreError::Moved { name: LIVE.into() });
-        }
-        let marker = compaction.marker.take();
-        let mut entries = compaction.next_step();
-        if let Some(marker) = &marker {
-            entries.push((0, codec::encode(marker, self.schema())?));
-        }
-        let rewritten = self.journal.rewrite(&entries);
-        if let Some(marker) = &marker {
-            // If that failed nobody knows what of the far past is still there.
-            self.past.note(marker, 0);
-        }
-        rewritten.map_err(|error| {
-            let error = StoreError::from(error);
-            self.broken = error.detail();
-            error
-        })?;
-        Ok(compaction.is_done())
-    }
-
-    /// Gives room that a compaction made back to the disk, if nobody reads the past meanwhile.
-    pub fn shrink_journal(&mut self) {
-        self.journal.shrink();
     }
 
     /// Gives back the memory that the past takes; what is asked of it again is read from the journal.
