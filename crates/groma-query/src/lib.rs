@@ -55,7 +55,9 @@ pub use datafusion::execution::SendableRecordBatchStream;
 pub use engine::{Engine, EngineOptions, Import, ImportReport, ImportedFile, Importer, Listing};
 pub use error::QueryError;
 pub use schedule::{Doing, Schedule, Scheduled};
-pub use session::{CURSORS_MAX, Given, Notice, Outcome, Prepared, Request, Session};
+pub use session::{
+    CURSORS_MAX, Given, Notice, Outcome, Prepared, Request, SAVEPOINTS_MAX, Session,
+};
 pub use users::{Secret, Token, User, UserChange, UserSettings, Users};
 pub(crate) use view::View;
 pub use who::{Role, Who};

@@ -4,6 +4,7 @@ mod bind;
 mod bounded;
 mod cursors;
 mod export;
+mod transaction;
 mod yielding;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ use crate::{Engine, QueryError, Role, Who, functions, graph, memory, pg};
 pub use bind::Given;
 pub use cursors::CURSORS_MAX;
 use cursors::{Cursors, no_cursor};
+pub use transaction::SAVEPOINTS_MAX;
+use transaction::Transaction;
 
 /// What a statement came to.
 pub enum Outcome {
@@ -150,6 +153,7 @@ pub struct Session {
     base: SessionState,
     settings: Mutex<Settings>,
     cursors: Mutex<Cursors>,
+    transaction: Mutex<Transaction>,
     notices: Mutex<Vec<Notice>>,
 }
 
@@ -185,6 +189,7 @@ impl Session {
             base: context.state(),
             settings: Mutex::new(Settings::with_timeout(timeout)),
             cursors: Mutex::default(),
+            transaction: Mutex::default(),
             notices: Mutex::default(),
         })
     }
@@ -213,6 +218,11 @@ impl Session {
     /// `None`: no bound.
     pub fn statement_timeout(&self) -> Option<Duration> {
         self.settings().statement_timeout()
+    }
+
+    /// Whether it is inside a transaction: `BEGIN` came, and its end did not.
+    pub fn is_in_transaction(&self) -> bool {
+        self.transaction().depth() > 0
     }
 
     /// The columns of an open cursor; `None`: there is none of this name.
@@ -336,8 +346,11 @@ impl Session {
         }
     }
 
-    /// Notes in the audit what was changed, or refused.
+    /// Notes what was changed, or refused, in the audit and for the transaction.
     pub(crate) fn audit(&self, text: &str, refused: Option<&QueryError>) {
+        if refused.is_none() {
+            self.transaction().note_write();
+        }
         self.engine.audit(&self.who, &self.database, text, refused);
     }
 
@@ -459,9 +472,8 @@ impl Session {
                 Ok(Outcome::Command { tag })
             }
             _ if self.settings().answers(&ast) => {
-                let outcome = self.settings().answer(&ast)?;
-                self.cursors().follow(&ast);
-                Ok(outcome)
+                self.follow(&ast)?;
+                self.settings().answer(&ast)
             }
             Ast::Query(_)
             | Ast::Explain { .. }
@@ -473,6 +485,17 @@ impl Session {
             }
             other => Err(not_offered(other)),
         }
+    }
+
+    /// Follows a transaction to where a statement about it leads.
+    fn follow(&self, ast: &Ast) -> Result<(), QueryError> {
+        let (notice, depth) = {
+            let mut transaction = self.transaction();
+            (transaction.follow(ast)?, transaction.depth())
+        };
+        self.cursors().follow(ast, depth);
+        notice.into_iter().for_each(|notice| self.notice(notice));
+        Ok(())
     }
 
     /// The rows of a question, made while they are read.
@@ -508,9 +531,10 @@ impl Session {
     ) -> Result<Outcome, QueryError> {
         match verb {
             CursorVerb::Declare { name, hold, query } => {
-                self.cursors().check(&name, hold)?;
+                let depth = self.transaction().depth();
+                self.cursors().check(&name, hold, depth)?;
                 let (schema, stream) = Box::pin(self.rows(*query, who, bound)).await?;
-                self.cursors().declare(name, hold, schema, stream);
+                self.cursors().declare(name, hold, depth, schema, stream);
                 Ok(command("DECLARE CURSOR"))
             }
             CursorVerb::Fetch { name, count } => self.cursors().fetch(&name, count),
@@ -567,6 +591,10 @@ impl Session {
 
     fn cursors(&self) -> std::sync::MutexGuard<'_, Cursors> {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transaction(&self) -> std::sync::MutexGuard<'_, Transaction> {
+        self.transaction.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {

@@ -86,6 +86,8 @@ impl Statement {
                 | Ast::StartTransaction { .. }
                 | Ast::Commit { .. }
                 | Ast::Rollback { .. }
+                | Ast::Savepoint { .. }
+                | Ast::ReleaseSavepoint { .. }
                 | Ast::Discard { .. }
                 | Ast::Deallocate { .. } => Role::Reader,
                 Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => Role::Operator,

@@ -22,10 +22,9 @@ use crate::QueryError;
 /// Most cursors of one session that are open at the same time.
 pub const CURSORS_MAX: usize = 64;
 
-/// The cursors of a session, and whether it is inside a transaction.
+/// The cursors of a session.
 #[derive(Default)]
 pub(super) struct Cursors {
-    in_transaction: bool,
     open: BTreeMap<String, Cursor>,
 }
 
@@ -33,6 +32,8 @@ struct Cursor {
     schema: SchemaRef,
     /// Whether it outlives its transaction.
     hold: bool,
+    /// How deep in savepoints the transaction was when it was declared.
+    depth: usize,
     rows: Arc<Mutex<Rows>>,
 }
 
@@ -44,13 +45,19 @@ struct Rows {
 }
 
 impl Cursors {
-    /// Takes note of where a transaction begins and ends.
-    pub(super) fn follow(&mut self, ast: &Ast) {
+    /// Follows a statement after which the transaction is at a depth.
+    pub(super) fn follow(&mut self, ast: &Ast, depth: usize) {
         match ast {
-            Ast::StartTransaction { .. } => self.in_transaction = true,
             Ast::Commit { .. } | Ast::Rollback { savepoint: None, .. } => {
-                self.in_transaction = false;
                 self.open.retain(|_, cursor| cursor.hold);
+                self.open.values_mut().for_each(|cursor| cursor.depth = 0);
+            }
+            // Those of after the savepoint go with what was done since.
+            Ast::Rollback { savepoint: Some(_), .. } => {
+                self.open.retain(|_, cursor| cursor.depth < depth);
+            }
+            Ast::ReleaseSavepoint { .. } => {
+                self.open.values_mut().for_each(|cursor| cursor.depth = cursor.depth.min(depth));
             }
             Ast::Discard { .. } => self.open.clear(),
             _ => {}
@@ -61,8 +68,8 @@ impl Cursors {
     ///
     /// # Errors
     /// There is one of this name, there are too many, or it would end at once.
-    pub(super) fn check(&self, name: &str, hold: bool) -> Result<(), QueryError> {
-        if !self.in_transaction && !hold {
+    pub(super) fn check(&self, name: &str, hold: bool, depth: usize) -> Result<(), QueryError> {
+        if depth == 0 && !hold {
             let reason = "DECLARE CURSOR can only be used in transaction blocks";
             return Err(QueryError::new("25P01", reason)
                 .with_hint("Say BEGIN first, or declare it WITH HOLD."));
@@ -81,11 +88,12 @@ impl Cursors {
         &mut self,
         name: String,
         hold: bool,
+        depth: usize,
         schema: SchemaRef,
         stream: SendableRecordBatchStream,
     ) {
         let rows = Arc::new(Mutex::new(Rows { stream, rest: None }));
-        self.open.insert(name, Cursor { schema, hold, rows });
+        self.open.insert(name, Cursor { schema, hold, depth, rows });
     }
 
     /// The columns of a cursor; `None`: there is none of this name.

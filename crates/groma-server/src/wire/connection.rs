@@ -1,7 +1,6 @@
 //! One client: its session, and what can end its running statement.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use groma_query::{CopyIn, QueryError, Session};
@@ -19,8 +18,6 @@ pub(crate) struct Connection {
     pub(crate) session: Arc<Session>,
     engine_threads: Handle,
     running: Mutex<Option<watch::Sender<bool>>>,
-    /// Whether something was written since `BEGIN`.
-    wrote: AtomicBool,
     copying: Mutex<Option<(CopyIn, Limits)>>,
     pub(crate) metrics: Arc<DoorMetrics>,
     /// Gives the place back when the client goes.
@@ -38,7 +35,6 @@ impl Connection {
             session: Arc::new(session),
             engine_threads,
             running: Mutex::new(None),
-            wrote: AtomicBool::new(false),
             copying: Mutex::new(None),
             metrics,
             _place: place,
@@ -86,16 +82,6 @@ impl Connection {
     /// The COPY that takes lines; whoever does not put it back ends it.
     pub(crate) fn take_copy(&self) -> Option<(CopyIn, Limits)> {
         self.copying().take()
-    }
-
-    /// Remembers that a statement wrote, for [`Connection::end_transaction`].
-    pub(crate) fn note_write(&self) {
-        self.wrote.store(true, Ordering::Relaxed);
-    }
-
-    /// Forgets, and says whether something was written since the transaction began.
-    pub(crate) fn end_transaction(&self) -> bool {
-        self.wrote.swap(false, Ordering::Relaxed)
     }
 
     fn cancel(&self) {

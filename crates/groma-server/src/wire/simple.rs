@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
-use groma_query::{CopyForm, CopyIn, Notice, Outcome, QueryError};
+use groma_query::{CopyForm, CopyIn, Outcome, QueryError};
 use pgwire::api::portal::Format;
 use pgwire::api::query::{SimpleQueryHandler, send_query_response, send_ready_for_query};
 use pgwire::api::results::{QueryResponse, Response, Tag};
@@ -168,24 +168,14 @@ where
         client.feed(empty).await?;
         return Ok(());
     }
-    let status = client.transaction_status();
     match tag.split(' ').next().unwrap_or_default() {
-        "BEGIN" | "START" => {
-            connection.end_transaction();
-            client.set_transaction_status(status.to_in_transaction_state());
+        // Of a ROLLBACK TO SAVEPOINT the transaction goes on, also after an error.
+        "BEGIN" | "START" | "COMMIT" | "ROLLBACK" => {
+            client.set_transaction_status(match connection.session.is_in_transaction() {
+                true => TransactionStatus::Transaction,
+                false => TransactionStatus::Idle,
+            });
         }
-        "COMMIT" => {
-            connection.end_transaction();
-            client.set_transaction_status(status.to_idle_state());
-        }
-        "ROLLBACK" => {
-            if connection.end_transaction() {
-                connection.session.notice(nothing_taken_back());
-                tell(client, connection).await?;
-            }
-            client.set_transaction_status(status.to_idle_state());
-        }
-        "INSERT" | "UPDATE" | "DELETE" | "CREATE" | "DROP" | "COPY" => connection.note_write(),
         _ => {}
     }
     let complete = CommandComplete::from(Tag::new(tag));
@@ -221,16 +211,6 @@ pub(crate) fn refuse_in_failed_transaction(
         ));
     }
     Ok(())
-}
-
-fn nothing_taken_back() -> Notice {
-    Notice {
-        severity: "WARNING",
-        sqlstate: "25000",
-        message: "ROLLBACK takes nothing back: every statement was committed when it was answered"
-            .into(),
-        hint: Some("To try a change, make a fork: CREATE DATABASE try TEMPLATE live.".into()),
-    }
 }
 
 #[cfg(test)]

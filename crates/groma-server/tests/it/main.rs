@@ -16,6 +16,7 @@ mod psql;
 mod python;
 mod retention;
 mod roles;
+mod savepoints;
 mod schedule;
 mod served;
 mod tls;
