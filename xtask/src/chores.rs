@@ -14,6 +14,7 @@ const SOAK_CASES: &str = "20000";
 /// All that must hold before a change is taken. The tests run last, so that their summary closes.
 pub(crate) fn ci(root: &Path) -> anyhow::Result<bool> {
     needs::install_psql();
+    needs::install_jdbc();
     let python = needs::python();
     Ok(tidy_step(root)?
         && step(root, "format", &["fmt", "--all", "--check"])?

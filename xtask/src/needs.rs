@@ -2,7 +2,7 @@
 //! without asking, and otherwise named; the tests that use them then skip themselves and say so.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Whether a program is on the path.
@@ -17,6 +17,20 @@ pub(crate) fn install_psql() {
         println!("psql is missing: its tests are skipped (package postgresql-client)");
     }
 }
+
+/// Installs a JDK and PostgreSQL's JDBC driver, where that is possible.
+pub(crate) fn install_jdbc() {
+    let well = (has("javac") || apt_install("default-jdk-headless"))
+        && (Path::new(JDBC_JAR).is_file() || apt_install("libpostgresql-jdbc-java"));
+    if !well {
+        println!(
+            "the JDBC driver is missing: its test is skipped (packages default-jdk-headless and libpostgresql-jdbc-java)"
+        );
+    }
+}
+
+/// Where Debian's package has it, and where the test looks for it.
+const JDBC_JAR: &str = "/usr/share/java/postgresql.jar";
 
 /// What Python must have: one package a line, pinned.
 const PYTHON_PACKAGES: &str = include_str!("../python.txt");

@@ -25,7 +25,7 @@ const ACCOUNTING: &str = "groma.accounting";
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 
 /// Settings that clients ask for, with the answers that never change.
-pub(crate) const FIXED: [(&str, &str); 12] = [
+pub(crate) const FIXED: [(&str, &str); 13] = [
     ("server_version", "16.6"),
     ("server_version_num", "160006"),
     ("server_encoding", "UTF8"),
@@ -38,6 +38,8 @@ pub(crate) const FIXED: [(&str, &str); 12] = [
     ("datestyle", "ISO, MDY"),
     ("integer_datetimes", "on"),
     ("search_path", "public"),
+    // JDBC looks through as many columns of a foreign key.
+    ("max_index_keys", "32"),
 ];
 
 /// What a setting that never changes is.

@@ -19,8 +19,9 @@ use pgwire::api::store::{Entry, PortalStore};
 use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState, Type};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::data::{NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{
-    Bind, BindComplete, Describe, Execute, TARGET_TYPE_BYTE_PORTAL,
+    Bind, BindComplete, Describe, Execute, TARGET_TYPE_BYTE_PORTAL, TARGET_TYPE_BYTE_STATEMENT,
 };
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
@@ -118,7 +119,7 @@ impl ExtendedQueryHandler for Door {
         Ok(())
     }
 
-    /// As the library does it; an open cursor is described as a portal too.
+    /// As the library does it, but that a command has no rows; an open cursor is described as a portal too.
     async fn on_describe<C>(&self, client: &mut C, message: Describe) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -133,6 +134,19 @@ impl ExtendedQueryHandler for Door {
         {
             let fields = arrow_schema_to_pg_fields(&schema, &Format::UnifiedText, None)?;
             return send_describe_response(client, &DescribePortalResponse::new(fields)).await;
+        }
+        if message.target_type == TARGET_TYPE_BYTE_STATEMENT
+            && let Some(Entry::Value(stored)) = client.portal_store().get_statement(name)
+            && stored.statement.prepared.schema().is_none()
+        {
+            // The library tells of no columns, which JDBC takes for rows, if there are parameters.
+            let described = self.do_describe_statement(client, &stored).await?;
+            let types = described.parameters.iter().map(Type::oid).collect();
+            let types =
+                PgWireBackendMessage::ParameterDescription(ParameterDescription::new(types));
+            client.feed(types).await?;
+            client.feed(PgWireBackendMessage::NoData(NoData::new())).await?;
+            return Ok(());
         }
         self._on_describe(client, message).await
     }

@@ -8,6 +8,7 @@ mod driver;
 mod http;
 mod import;
 mod introspection;
+mod jdbc;
 mod killed;
 mod limits;
 #[path = "../../../groma-connect/tests/it/netbox_double.rs"]
