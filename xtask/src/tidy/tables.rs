@@ -36,13 +36,14 @@ fn sections(files: &[File]) -> String {
         if file.path.starts_with(TABLES) {
             tables.extend(entries(&file.text, ": Table = Table {").filter_map(|entry| {
                 let name = format!("{}.{}", field(entry, "schema:")?, field(entry, "name:")?);
-                let section = section(&name, &field(entry, "doc:")?, entry);
+                let section = section(&name, &field(entry, "doc:")?, columns(entry, file, files));
                 Some((name, section))
             }));
         } else if file.path.starts_with(FUNCTIONS) {
             functions.extend(entries(&file.text, ": Function = Function {").filter_map(|entry| {
                 let usage = field(entry, "usage:")?;
-                let section = section(&usage, &sentence(&field(entry, "doc:")?), entry);
+                let doc = sentence(&field(entry, "doc:")?);
+                let section = section(&usage, &doc, columns(entry, file, files));
                 Some((usage, section))
             }));
         }
@@ -59,6 +60,26 @@ fn sections(files: &[File]) -> String {
 /// The text of each static of a type, up to its rows.
 fn entries<'a>(text: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(start).skip(1).map(|entry| entry.split("rows:").next().unwrap_or(entry))
+}
+
+/// The text of the columns of an entry; of those that have a name, as several may share them, from where
+/// the name is given: in its own file, in that of the module, or in the only one that gives it.
+fn columns<'a>(entry: &'a str, file: &'a File, files: &'a [File]) -> &'a str {
+    let said = entry.split_once("columns:").map_or("", |(_, said)| said);
+    let said = said.split(',').next().unwrap_or_default().trim();
+    let name = said.rsplit("::").next().unwrap_or_default();
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+        return entry;
+    }
+    let start = format!("const {name}: &[Column] = &[");
+    let stem = |file: &File| file.path.rsplit(['/', '.']).nth(1).unwrap_or_default().to_owned();
+    let given: Vec<&File> = files.iter().filter(|file| file.text.contains(&start)).collect();
+    let of_module = |given: &&&File| file.text.contains(&format!("{}::", stem(given)));
+    let found = (given.iter().find(|given| given.path == file.path && said == name))
+        .or_else(|| given.iter().find(|given| given.path != file.path && of_module(given)))
+        .or(given.first());
+    let list = found.and_then(|found| found.text.split_once(&start));
+    list.map_or(entry, |(_, list)| list.split("];").next().unwrap_or(list))
 }
 
 fn section(name: &str, doc: &str, entry: &str) -> String {
@@ -133,5 +154,12 @@ mod tests {
         assert!(!page.contains("| `no` |"), "rows are no columns");
         files[2].text = page;
         assert_eq!(check(&files), []);
+
+        // Two of one list, which has a name.
+        let list = "const ITS: &[Column] = &[\n column(\"c\", Type::Time, \"When.\"),\n];";
+        files[0].text = table.replace("columns: &[", "columns: clocks::ITS,\n other: &[");
+        files.push(file("crates/groma-query/src/clocks.rs", list));
+        let (_, page) = fixed(&files).unwrap();
+        assert!(page.contains("|---|---|---|\n| `c` | time | When. |\n\n## Functions"));
     }
 }

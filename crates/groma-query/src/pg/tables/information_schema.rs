@@ -131,16 +131,25 @@ pub(super) static COLUMNS: PgTable = PgTable {
     },
 };
 
+/// Columns that name a constraint and its table, and then more; [`Key::names`] fills them.
+macro_rules! of_constraint {
+    ($($more:expr),* $(,)?) => {
+        &[
+            ("constraint_catalog", Type::Text, Null),
+            ("constraint_schema", Type::Text, Null),
+            ("constraint_name", Type::Text, Null),
+            ("table_catalog", Type::Text, Null),
+            ("table_schema", Type::Text, Null),
+            ("table_name", Type::Text, Null),
+            $($more),*
+        ]
+    };
+}
+
 pub(super) static TABLE_CONSTRAINTS: PgTable = PgTable {
     schema: SCHEMA,
     name: "table_constraints",
-    columns: &[
-        ("constraint_catalog", Type::Text, Null),
-        ("constraint_schema", Type::Text, Null),
-        ("constraint_name", Type::Text, Null),
-        ("table_catalog", Type::Text, Null),
-        ("table_schema", Type::Text, Null),
-        ("table_name", Type::Text, Null),
+    columns: of_constraint![
         ("constraint_type", Type::Text, Null),
         ("is_deferrable", Type::Text, Text("NO")),
         ("initially_deferred", Type::Text, Text("NO")),
@@ -157,13 +166,7 @@ pub(super) static TABLE_CONSTRAINTS: PgTable = PgTable {
 pub(super) static KEY_COLUMN_USAGE: PgTable = PgTable {
     schema: SCHEMA,
     name: "key_column_usage",
-    columns: &[
-        ("constraint_catalog", Type::Text, Null),
-        ("constraint_schema", Type::Text, Null),
-        ("constraint_name", Type::Text, Null),
-        ("table_catalog", Type::Text, Null),
-        ("table_schema", Type::Text, Null),
-        ("table_name", Type::Text, Null),
+    columns: of_constraint![
         ("column_name", Type::Text, Null),
         ("ordinal_position", Type::Integer, Integer(1)),
         ("position_in_unique_constraint", Type::Integer, Null),
