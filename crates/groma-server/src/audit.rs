@@ -24,7 +24,7 @@ const OLDER_FILE: &str = "audit.older.jsonl";
 pub const AUDIT_FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// How long after it was written a line is synced.
-pub const AUDIT_SYNC_DELAY: Duration = Duration::from_secs(1);
+pub(crate) const AUDIT_SYNC_DELAY: Duration = Duration::from_secs(1);
 
 /// The audit of a data folder. What is not synced yet is when it is dropped.
 pub(crate) struct AuditLog {
