@@ -28,7 +28,7 @@ pub(crate) struct Function {
 
 impl Function {
     /// The names of its arguments, in their places.
-    pub(super) fn parameters(&self) -> Vec<&'static str> {
+    pub(crate) fn parameters(&self) -> Vec<&'static str> {
         let inside = self.usage.split_once('(').map_or("", |(_, inside)| inside);
         let word = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         inside.split(word).filter(|name| !name.is_empty()).collect()

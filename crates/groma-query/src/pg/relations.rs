@@ -214,6 +214,11 @@ impl ForeignKey<'_> {
         oid("relation", &format!("{}.{}", self.schema, self.table))
     }
 
+    /// Object id of the index behind the key that it refers to.
+    pub(super) fn target_key_oid(&self) -> i64 {
+        oid("key", &format!("{}.{}", self.schema, self.table))
+    }
+
     /// As PostgreSQL writes it.
     pub(super) fn definition(&self) -> String {
         format!("FOREIGN KEY ({}) REFERENCES {}.{}({ID})", self.column, self.schema, self.table)

@@ -4,6 +4,7 @@
 //! that. Each keeps the answer: none of them may touch a statement about the model (see
 //! [`asks_catalog`]), and none guesses.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
@@ -219,6 +220,16 @@ struct Spelling;
 impl VisitorMut for Spelling {
     type Break = ();
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        name_repeated(&mut select.projection);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        compare_by_name(expr);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(better) = array_of_rows(expr)
             .or_else(|| one_row(expr))
@@ -233,6 +244,77 @@ impl VisitorMut for Spelling {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `SELECT NULL, NULL`: the engine wants columns of different names, and an unnamed one has its text.
+fn name_repeated(projection: &mut [SelectItem]) {
+    let mut seen = HashSet::new();
+    for (number, item) in projection.iter_mut().enumerate() {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && !seen.insert(expr.to_string())
+        {
+            let alias = Ident::new(format!("column{}", number + 1));
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
+}
+
+/// `typinput = 'array_in'::regproc`: the columns of the library that refer to a function hold its name,
+/// not its number. Beside a number (`p.oid = t.typreceive`) they are the number of that function.
+fn compare_by_name(expr: &mut Expr) {
+    let Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right } = expr
+    else {
+        return;
+    };
+    let (column, other) = match (names_a_function(left), names_a_function(right)) {
+        (true, false) => (left, right),
+        (false, true) => (right, left),
+        _ => return,
+    };
+    if let Some(name) = function_name(other) {
+        **other = Expr::Value(Value::SingleQuotedString(name).with_empty_span());
+    } else if column_name(other).is_some_and(|name| name == "oid")
+        && let Some(number) = parse_expr(&format!("groma_oid_of('regproc', {column})"))
+    {
+        **column = number;
+    }
+}
+
+/// `array_in` of `'pg_catalog.array_in'::regproc`.
+fn function_name(expr: &Expr) -> Option<String> {
+    let Expr::Cast { expr, data_type, .. } = expr else { return None };
+    let Expr::Value(value) = expr.as_ref() else { return None };
+    let Value::SingleQuotedString(name) = &value.value else { return None };
+    let class = data_type.to_string().to_ascii_lowercase();
+    matches!(class.as_str(), "regproc" | "pg_catalog.regproc")
+        .then(|| name.strip_prefix("pg_catalog.").unwrap_or(name).to_owned())
+}
+
+fn column_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Identifier(name) => Some(&name.value),
+        Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.as_str()),
+        _ => None,
+    }
+}
+
+fn names_a_function(expr: &Expr) -> bool {
+    const COLUMNS: [&str; 13] = [
+        "amhandler",
+        "oprcode",
+        "oprjoin",
+        "oprrest",
+        "prosupport",
+        "typanalyze",
+        "typinput",
+        "typmodin",
+        "typmodout",
+        "typoutput",
+        "typreceive",
+        "typsend",
+        "typsubscript",
+    ];
+    column_name(expr).is_some_and(|name| COLUMNS.contains(&name))
 }
 
 /// `ARRAY(SELECT x ...)` is `(SELECT array_agg(x) ...)`.

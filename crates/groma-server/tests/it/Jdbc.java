@@ -126,9 +126,24 @@ public class Jdbc {
             check(columns.containsAll(List.of("id", "balancing", "load_cap")), true);
             check(column(told.getColumns(null, "service", "farm", "load_cap"), "TYPE_NAME"), List.of("float8"));
             check(column(told.getPrimaryKeys(null, "service", "farm"), "COLUMN_NAME"), List.of("id"));
-            // They are answered, and are empty: the driver looks for the index behind each key.
-            column(told.getImportedKeys(null, "service", "instance"), "PKTABLE_NAME");
-            column(told.getExportedKeys(null, "service", "farm"), "FKTABLE_NAME");
+            check(column(told.getImportedKeys(null, "service", "instance"), "PKTABLE_NAME"),
+                List.of("farm", "replica_set", "service"));
+            check(column(told.getExportedKeys(null, "service", "farm"), "FK_NAME"), List.of("instance_farm_fkey"));
+            check(column(told.getCrossReference(null, "service", "farm", null, "service", "instance"), "FKCOLUMN_NAME"),
+                List.of("farm"));
+            check(column(told.getBestRowIdentifier(null, "service", "farm", DatabaseMetaData.bestRowSession, false), "COLUMN_NAME"),
+                List.of("id"));
+            check(column(told.getVersionColumns(null, "service", "farm"), "COLUMN_NAME"), List.of("ctid"));
+            check(column(told.getTablePrivileges(null, "service", "farm"), "PRIVILEGE").contains("SELECT"), true);
+            check(column(told.getColumnPrivileges(null, "service", "farm", "id"), "PRIVILEGE").contains("UPDATE"), true);
+            check(column(told.getTypeInfo(), "TYPE_NAME").containsAll(List.of("bool", "text", "_text", "timestamptz")), true);
+            check(column(told.getFunctions(null, "public", "path"), "FUNCTION_NAME"), List.of("path"));
+            List<String> parts = column(told.getFunctionColumns(null, "public", "path", "%"), "COLUMN_NAME");
+            check(parts.subList(0, 4), List.of("from", "to", "at", "step"));
+            check(column(told.getFunctionColumns(null, "pg_catalog", "pg_get_keywords", "%"), "COLUMN_NAME"),
+                List.of("word", "catcode", "barelabel", "catdesc", "baredesc"));
+            check(column(told.getProcedures(null, null, "%"), "PROCEDURE_NAME"), List.of());
+            column(told.getUDTs(null, null, "%", null), "TYPE_NAME");
             check(column(told.getIndexInfo(null, "service", "farm", true, true), "COLUMN_NAME"), List.of("id"));
             check(told.getMaxColumnNameLength() > 0, true);
             check(told.getSQLKeywords() != null, true);

@@ -80,7 +80,7 @@ fn psql_lists_the_users_with_what_they_may() {
 }
 
 /// What pgjdbc sends for `getTables` and `getColumns`, and Grafana for its query builder.
-const TOOLS_ASK: [(&str, &str); 7] = [
+const TOOLS_ASK: [(&str, &str); 10] = [
     (
         "SELECT NULL AS TABLE_CAT, n.nspname AS TABLE_SCHEM, c.relname AS TABLE_NAME, \
          CASE n.nspname ~ '^pg_' OR n.nspname = 'information_schema' WHEN true THEN 'SYSTEM TABLE' \
@@ -121,6 +121,22 @@ const TOOLS_ASK: [(&str, &str); 7] = [
          JOIN information_schema.key_column_usage k USING (constraint_schema, constraint_name) \
          WHERE k.table_schema = 'service' AND k.table_name = 'instance' ORDER BY 1",
         "farm|FOREIGN KEY",
+    ),
+    // Functions by number, as Npgsql looks for types that are lists, and by name.
+    (
+        "SELECT t.typname, p.proname, named.proname FROM pg_type t \
+         LEFT JOIN pg_proc p ON p.oid = t.typreceive JOIN pg_proc named ON named.proname = t.typreceive \
+         WHERE t.typinput = 'pg_catalog.array_in'::regproc AND t.typname = '_int8'",
+        "_int8|array_recv|array_recv",
+    ),
+    // Columns of one name, as pgjdbc's getProcedures has them.
+    ("SELECT NULL, NULL, n.nspname FROM pg_namespace n WHERE nspname = 'service'", "||service"),
+    // Indexes as DBeaver lists them.
+    (
+        "SELECT i.*, i.indkey AS keys, c.relname, pg_catalog.pg_relation_size(i.indexrelid), \
+         pg_catalog.pg_stat_get_numscans(i.indexrelid) FROM pg_catalog.pg_index i \
+         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'service.farm'::regclass",
+        "farm_pkey",
     ),
     // getPrimaryKeys of pgjdbc 42.7.
     (

@@ -59,6 +59,8 @@ pub(super) static TABLE: PgTable = PgTable {
                     ("connamespace", Integer(namespace)),
                     ("contype", Text("f")),
                     ("conrelid", Integer(relation.oid())),
+                    // The index that finds what is referred to.
+                    ("conindid", Integer(key.target_key_oid())),
                     ("confrelid", Integer(key.target_oid())),
                     ("confupdtype", Text("a")),
                     ("confdeltype", Text("a")),
