@@ -70,9 +70,11 @@ fn cable(machine: usize) -> String {
     format!("s{machine}:1--m{machine}:e")
 }
 
-/// Machines on a switch each, the caller on the last, and for each address who has it from which second on,
-/// if anybody has.
-fn world(dice: &mut Dice) -> (String, Vec<Vec<(usize, Option<usize>)>>) {
+/// From which second on which machine has an address, if any has.
+type Holders = Vec<(usize, Option<usize>)>;
+
+/// Machines on a switch each, the caller on the last, and for each address who has it.
+fn world(dice: &mut Dice) -> (String, Vec<Holders>) {
     let mut text = "WORLD\nphysical.device d role=distribution\n".to_owned();
     for machine in 0..=MACHINES {
         write!(
