@@ -7,10 +7,12 @@ mod lines;
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use groma_model::{Kind, Raw, Timestamp, ValueType};
 use groma_store::{Commit, Snapshot};
 
 use crate::dml::{ROWS_WRITTEN_MAX, Verb, Writer, Written};
+use crate::session::Work;
 use crate::{QueryError, Session};
 
 pub(crate) use lines::Layout;
@@ -78,7 +80,11 @@ impl CopyIn {
     }
 
     /// Commits all lines together and gives the tag. Errors: as [`CopyIn::push`], and of the commit.
-    pub async fn finish(mut self, session: &Session) -> Result<String, QueryError> {
+    pub fn finish(self, session: &Session) -> Work<'_, String> {
+        self.commit_all(session).boxed()
+    }
+
+    async fn commit_all(mut self, session: &Session) -> Result<String, QueryError> {
         self.reader.end();
         let result = match self.take_lines() {
             Ok(()) => self.commit(session).await,

@@ -56,7 +56,7 @@ pub use engine::{Engine, EngineOptions, Import, ImportReport, ImportedFile, Impo
 pub use error::QueryError;
 pub use schedule::{Doing, Schedule, Scheduled};
 pub use session::{
-    CURSORS_MAX, Given, Notice, Outcome, Prepared, Request, SAVEPOINTS_MAX, Session,
+    CURSORS_MAX, Given, Notice, Outcome, Prepared, Request, SAVEPOINTS_MAX, Session, Work,
 };
 pub use users::{Secret, Token, User, UserChange, UserSettings, Users};
 pub(crate) use view::View;

@@ -23,6 +23,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use groma_model::{Source, Version};
 use groma_store::{Fork, World};
 
@@ -144,6 +146,10 @@ struct Described {
     planned: Option<Planned>,
 }
 
+/// Work of a session. Boxed at the door, so that the engine behind it is compiled once, here, and not again
+/// by each crate that waits for it.
+pub type Work<'a, T> = BoxFuture<'a, Result<T, QueryError>>;
+
 /// One connection inside one database. Statements of a session run one after the other, each on
 /// one version of every database that it names.
 pub struct Session {
@@ -236,22 +242,29 @@ impl Session {
     }
 
     /// Carries out one statement. Rows of an earlier one should be read before.
-    pub async fn carry_out(&self, request: Request) -> Result<Outcome, QueryError> {
-        self.run_parsed(request.0, Bound::default()).await
+    pub fn carry_out(&self, request: Request) -> Work<'_, Outcome> {
+        self.run_parsed(request.0, Bound::default()).boxed()
     }
 
     /// Carries out all statements of a request, in order, up to the first that fails.
     /// Rows of an earlier statement should be read before the next request.
-    pub async fn execute(&self, sql: &str) -> Result<Vec<Outcome>, QueryError> {
-        let mut outcomes = Vec::new();
-        for request in self.read(sql)? {
-            outcomes.push(self.carry_out(request).await?);
-        }
-        Ok(outcomes)
+    pub fn execute<'a>(&'a self, sql: &'a str) -> Work<'a, Vec<Outcome>> {
+        let carried_out = async move {
+            let mut outcomes = Vec::new();
+            for request in self.read(sql)? {
+                outcomes.push(self.carry_out(request).await?);
+            }
+            Ok(outcomes)
+        };
+        carried_out.boxed()
     }
 
     /// Reads one statement and tells its parameters and columns.
-    pub async fn prepare(&self, sql: &str) -> Result<Prepared, QueryError> {
+    pub fn prepare<'a>(&'a self, sql: &'a str) -> Work<'a, Prepared> {
+        self.read_and_plan(sql).boxed()
+    }
+
+    async fn read_and_plan(&self, sql: &str) -> Result<Prepared, QueryError> {
         let mut statements = statement::parse(sql)?;
         let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
             return Err(QueryError::new(
@@ -279,14 +292,10 @@ impl Session {
     }
 
     /// Runs a prepared statement on the databases as they are now.
-    pub async fn run(
-        &self,
-        prepared: &Prepared,
-        parameters: ParamValues,
-    ) -> Result<Outcome, QueryError> {
+    pub fn run(&self, prepared: &Prepared, parameters: ParamValues) -> Work<'_, Outcome> {
         let planned = prepared.planned.lock().unwrap_or_else(PoisonError::into_inner).take();
         let bound = Bound { parameters: Some(parameters), planned };
-        self.run_parsed(prepared.statement.clone(), bound).await
+        self.run_parsed(prepared.statement.clone(), bound).boxed()
     }
 
     async fn describe(&self, ast: &Ast) -> Result<Described, QueryError> {

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use groma_connect::live::BackOff;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -125,7 +127,11 @@ pub struct Server {
 
 impl Server {
     /// Listens; clients wait until [`Server::run`].
-    pub async fn bind(store: Store, config: &ServeConfig) -> Result<Server, ServeError> {
+    pub fn bind(store: Store, config: &ServeConfig) -> BoxFuture<'_, Result<Server, ServeError>> {
+        Server::listening(store, config).boxed()
+    }
+
+    async fn listening(store: Store, config: &ServeConfig) -> Result<Server, ServeError> {
         let tls = config.tls.as_ref().map(Tls::load).transpose()?;
         let users = Arc::clone(store.users());
         for address in [Some(config.listen), config.http].into_iter().flatten() {
@@ -201,7 +207,16 @@ impl Server {
 
     /// Serves until `stop` is ready. Then statements that run are broken off and clients leave;
     /// a commit that has begun is waited for, some seconds at most.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+    pub fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'static, ()> {
+        self.boxed_until(stop.boxed())
+    }
+
+    /// Boxed here, so that the server is not compiled again by whoever runs it.
+    fn boxed_until(self, stop: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+        self.serve_until(stop).boxed()
+    }
+
+    async fn serve_until(mut self, stop: BoxFuture<'static, ()>) {
         let (http_stop, http_stopped) = oneshot::channel::<()>();
         let http = self.http.take().map(|(listener, _)| {
             let (door, sockets) = (Arc::clone(&self.door), Arc::clone(&self.sockets));
