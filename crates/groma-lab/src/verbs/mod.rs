@@ -7,6 +7,7 @@ mod predict;
 mod programs;
 mod serve;
 
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,9 +20,14 @@ use crate::flags::Flags;
 ///
 /// # Errors
 /// One line for people: what was asked, why it cannot be, what to try.
-pub fn run(mut words: impl Iterator<Item = String>) -> Result<(), String> {
-    let verb = words.next().unwrap_or_default();
-    let flags = Flags::read(words)?;
+pub fn run(words: impl Iterator<Item = String>) -> Result<(), String> {
+    let mut words: VecDeque<String> = words.collect();
+    let asks_for_help = |word: &String| ["help", "--help", "-h"].contains(&&**word);
+    if words.is_empty() || words.iter().any(asks_for_help) {
+        return say(include_str!("../help.txt"));
+    }
+    let verb = words.pop_front().unwrap_or_default();
+    let flags = Flags::read(words.into_iter())?;
     match verb.as_str() {
         "serve" => serve::run(flags),
         "drive" => drive::run(flags),
@@ -29,7 +35,6 @@ pub fn run(mut words: impl Iterator<Item = String>) -> Result<(), String> {
         "predict" => predict::run(flags),
         "programs" => programs::run(flags),
         "figures" => figures::run(flags),
-        "help" | "--help" | "-h" | "" => say(include_str!("../help.txt")),
         _ => Err(format!("there is no verb \"{verb}\"; groma-lab --help lists them")),
     }
 }
