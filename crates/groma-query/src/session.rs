@@ -4,31 +4,28 @@ mod bind;
 mod bounded;
 mod cursors;
 mod export;
+mod prepared;
+mod scope;
 mod transaction;
 mod yielding;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
 use datafusion::common::ParamValues;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionConfig;
-use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use groma_model::{Source, Version};
 use groma_store::{Fork, World};
 
-use crate::catalog::{Asker, Databases};
 use crate::copy::{CopyForm, CopyIn};
 use crate::dml::{Verb, Write, Writer, kind_of};
 use crate::settings::Settings;
@@ -39,7 +36,10 @@ use crate::{Engine, QueryError, Role, Who, functions, graph, memory, pg};
 
 pub use bind::Given;
 pub use cursors::CURSORS_MAX;
-use cursors::{Cursors, no_cursor};
+use cursors::Cursors;
+pub use prepared::Prepared;
+use prepared::{Bound, Planned};
+pub(crate) use scope::Scope;
 pub use transaction::SAVEPOINTS_MAX;
 use transaction::Transaction;
 
@@ -96,54 +96,6 @@ impl Request {
     pub fn rows_tag(&self) -> &'static str {
         self.0.statement.rows_tag()
     }
-}
-
-/// A statement read once, to be run with parameters.
-pub struct Prepared {
-    statement: Parsed,
-    parameter_types: Vec<Option<DataType>>,
-    schema: Option<SchemaRef>,
-    /// For the first run, which mostly follows at once; not kept longer, since it holds what it saw.
-    planned: Mutex<Option<Planned>>,
-}
-
-/// A question with the databases that it was planned on.
-struct Planned {
-    plan: LogicalPlan,
-    databases: Arc<Databases>,
-}
-
-/// What a statement is run with.
-#[derive(Default)]
-struct Bound {
-    parameters: Option<ParamValues>,
-    planned: Option<Planned>,
-}
-
-impl Prepared {
-    /// Types of `$1`, `$2`, ...; `None`: not known from the statement.
-    pub fn parameter_types(&self) -> &[Option<DataType>] {
-        &self.parameter_types
-    }
-
-    /// What PostgreSQL calls the answer, if it is rows: `SELECT` or `FETCH`.
-    pub fn rows_tag(&self) -> &'static str {
-        self.statement.statement.rows_tag()
-    }
-
-    /// Columns of its rows; `None`: a command without rows.
-    pub fn schema(&self) -> Option<&SchemaRef> {
-        self.schema.as_ref()
-    }
-}
-
-/// What is known of a statement before it runs.
-#[derive(Default)]
-struct Described {
-    /// Types of parameters by number; a parameter that the plan does not need is not there.
-    types: BTreeMap<usize, Option<DataType>>,
-    schema: Option<SchemaRef>,
-    planned: Option<Planned>,
 }
 
 /// Work of a session. Boxed at the door, so that the engine behind it is compiled once, here, and not again
@@ -264,62 +216,11 @@ impl Session {
         self.read_and_plan(sql).boxed()
     }
 
-    async fn read_and_plan(&self, sql: &str) -> Result<Prepared, QueryError> {
-        let mut statements = statement::parse(sql)?;
-        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
-            return Err(QueryError::new(
-                QueryError::SYNTAX,
-                "one statement can be prepared at a time",
-            ));
-        };
-        let Described { types, schema, planned } = match &statement.statement {
-            // Planning holds much on the stack of whoever waits.
-            Statement::Sql(ast) => Box::pin(self.describe(ast)).await?,
-            Statement::Cursor(CursorVerb::Declare { query, .. }) => {
-                let types = Box::pin(self.describe(query)).await?.types;
-                Described { types, ..Described::default() }
-            }
-            Statement::Cursor(CursorVerb::Fetch { name, .. }) => {
-                let schema = self.cursor_schema(name).ok_or_else(|| no_cursor(name))?;
-                Described { schema: Some(schema), ..Described::default() }
-            }
-            _ => Described::default(),
-        };
-        let count = statement::parameter_count(sql);
-        let parameter_types =
-            (1..=count).map(|number| types.get(&number).cloned().flatten()).collect();
-        Ok(Prepared { statement, parameter_types, schema, planned: Mutex::new(planned) })
-    }
-
     /// Runs a prepared statement on the databases as they are now.
     pub fn run(&self, prepared: &Prepared, parameters: ParamValues) -> Work<'_, Outcome> {
         let planned = prepared.planned.lock().unwrap_or_else(PoisonError::into_inner).take();
         let bound = Bound { parameters: Some(parameters), planned };
         self.run_parsed(prepared.statement.clone(), bound).boxed()
-    }
-
-    async fn describe(&self, ast: &Ast) -> Result<Described, QueryError> {
-        let scope = self.scope(&self.who)?;
-        let (plan, rows) = match ast {
-            Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
-                (scope.plan(Write::read(ast)?.select()?).await?, false)
-            }
-            _ if self.settings().answers(ast) => {
-                return Ok(Described {
-                    schema: Settings::shown_schema(ast),
-                    ..Described::default()
-                });
-            }
-            _ => (scope.plan(ast.clone()).await?, true),
-        };
-        let mut named: BTreeMap<_, _> = plan.get_parameter_types()?.into_iter().collect();
-        add_cast_types(&plan, &mut named)?;
-        let types = (named.into_iter())
-            .filter_map(|(name, of)| Some((name.strip_prefix('$')?.parse().ok()?, of)))
-            .collect();
-        let schema = rows.then(|| Arc::clone(plan.schema().inner()));
-        let planned = rows.then_some(Planned { plan, databases: scope.databases });
-        Ok(Described { types, schema, planned })
     }
 
     /// Checks what the user may do, carries out, and audits what changes something.
@@ -574,30 +475,6 @@ impl Session {
         format!("sql:{}", self.who.name).into()
     }
 
-    /// A scope for one statement: every database that it names is pinned at one version.
-    fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
-        self.scope_over(Arc::new(Databases::new(self.engine.clone(), self.asker(who))))
-    }
-
-    fn scope_over(&self, databases: Arc<Databases>) -> Result<Scope, QueryError> {
-        let matches = graph::Matches::default();
-        // A copy: built from its parts, every function would be registered anew for each statement.
-        let mut state = self.base.clone();
-        state.mark_start_execution();
-        state.config_mut().set_extension(Arc::clone(&databases));
-        state.config_mut().set_extension(Arc::clone(databases.who()));
-        state.register_catalog_list(Arc::clone(&databases) as _);
-        state.register_relation_planner(Arc::new(matches.clone()))?;
-        // It only replaces what it registered itself, which is never refused.
-        let registered = functions::per_row::register(&mut state, &databases, &self.database);
-        debug_assert!(registered.is_ok(), "functions are registered");
-        Ok(Scope { state, databases, matches })
-    }
-
-    fn asker(&self, who: &Who) -> Asker {
-        Asker { accounting: self.settings().accounting(), who: Arc::new(who.clone()) }
-    }
-
     fn cursors(&self) -> std::sync::MutexGuard<'_, Cursors> {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -627,45 +504,6 @@ fn version_of(template: &str) -> Result<(String, Option<Version>), QueryError> {
         ));
     }
     Ok((name.to_owned(), version))
-}
-
-/// What one statement sees.
-pub(crate) struct Scope {
-    pub(crate) state: SessionState,
-    pub(crate) databases: Arc<Databases>,
-    matches: graph::Matches,
-}
-
-impl Scope {
-    pub(crate) async fn plan(&self, mut ast: Ast) -> Result<LogicalPlan, QueryError> {
-        functions::named::place_arguments(&mut ast)?;
-        let ast = graph::expand_calls(ast, self, &self.matches).await?;
-        let planned = self.state.statement_to_plan(PlannedStatement::Statement(Box::new(ast)));
-        // A database that cannot be seen is the reason, not that its tables are missing.
-        planned.await.map_err(|error| self.databases.refusal().unwrap_or_else(|| error.into()))
-    }
-}
-
-/// `$1::int` says of what type `$1` is; the engine itself looks only at what it is compared with.
-fn add_cast_types(
-    plan: &LogicalPlan,
-    types: &mut BTreeMap<String, Option<DataType>>,
-) -> Result<(), QueryError> {
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|inner| {
-                if let Expr::Cast(cast) = inner
-                    && let Expr::Placeholder(placeholder) = cast.expr.as_ref()
-                    && let Some(of) = types.get_mut(&placeholder.id)
-                    && of.is_none()
-                {
-                    *of = Some(cast.field.data_type().clone());
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })?;
-    Ok(())
 }
 
 /// The verb of a statement, for errors.

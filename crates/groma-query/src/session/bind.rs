@@ -24,14 +24,14 @@ impl Prepared {
     /// Makes the values those of the statement's types. Errors: there are more or fewer of them than
     /// parameters, or one cannot be of its type.
     pub fn bind(&self, given: Vec<Given>) -> Result<ParamValues, QueryError> {
-        let (wanted, count) = (self.parameter_types.len(), given.len());
+        let (wanted, count) = (self.parameter_types().len(), given.len());
         if wanted != count {
             return Err(QueryError::new(
                 "08P01",
                 format!("{count} parameters are given, but the statement has {wanted}"),
             ));
         }
-        let values: Vec<ScalarValue> = (given.into_iter().zip(&self.parameter_types))
+        let values: Vec<ScalarValue> = (given.into_iter().zip(self.parameter_types()))
             .enumerate()
             .map(|(index, (given, of))| {
                 let wrong = |error: datafusion::error::DataFusionError| {

@@ -1,0 +1,141 @@
+//! Statements that are read once, to be run with parameters: what is known of them before.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::ParamValues;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::sqlparser::ast::Statement as Ast;
+
+use super::Session;
+use super::cursors::no_cursor;
+use crate::QueryError;
+use crate::catalog::Databases;
+use crate::dml::Write;
+use crate::settings::Settings;
+use crate::statement::{self, CursorVerb, Parsed, Statement};
+
+/// A statement read once, to be run with parameters.
+pub struct Prepared {
+    pub(super) statement: Parsed,
+    parameter_types: Vec<Option<DataType>>,
+    schema: Option<SchemaRef>,
+    /// For the first run, which mostly follows at once; not kept longer, since it holds what it saw.
+    pub(super) planned: Mutex<Option<Planned>>,
+}
+
+/// A question with the databases that it was planned on.
+pub(super) struct Planned {
+    pub(super) plan: LogicalPlan,
+    pub(super) databases: Arc<Databases>,
+}
+
+/// What a statement is run with.
+#[derive(Default)]
+pub(super) struct Bound {
+    pub(super) parameters: Option<ParamValues>,
+    pub(super) planned: Option<Planned>,
+}
+
+impl Prepared {
+    /// Types of `$1`, `$2`, ...; `None`: not known from the statement.
+    pub fn parameter_types(&self) -> &[Option<DataType>] {
+        &self.parameter_types
+    }
+
+    /// What PostgreSQL calls the answer, if it is rows: `SELECT` or `FETCH`.
+    pub fn rows_tag(&self) -> &'static str {
+        self.statement.statement.rows_tag()
+    }
+
+    /// Columns of its rows; `None`: a command without rows.
+    pub fn schema(&self) -> Option<&SchemaRef> {
+        self.schema.as_ref()
+    }
+}
+
+/// What is known of a statement before it runs.
+#[derive(Default)]
+struct Described {
+    /// Types of parameters by number; a parameter that the plan does not need is not there.
+    types: BTreeMap<usize, Option<DataType>>,
+    schema: Option<SchemaRef>,
+    planned: Option<Planned>,
+}
+
+impl Session {
+    pub(super) async fn read_and_plan(&self, sql: &str) -> Result<Prepared, QueryError> {
+        let mut statements = statement::parse(sql)?;
+        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+            return Err(QueryError::new(
+                QueryError::SYNTAX,
+                "one statement can be prepared at a time",
+            ));
+        };
+        let Described { types, schema, planned } = match &statement.statement {
+            // Planning holds much on the stack of whoever waits.
+            Statement::Sql(ast) => Box::pin(self.describe(ast)).await?,
+            Statement::Cursor(CursorVerb::Declare { query, .. }) => {
+                let types = Box::pin(self.describe(query)).await?.types;
+                Described { types, ..Described::default() }
+            }
+            Statement::Cursor(CursorVerb::Fetch { name, .. }) => {
+                let schema = self.cursor_schema(name).ok_or_else(|| no_cursor(name))?;
+                Described { schema: Some(schema), ..Described::default() }
+            }
+            _ => Described::default(),
+        };
+        let count = statement::parameter_count(sql);
+        let parameter_types =
+            (1..=count).map(|number| types.get(&number).cloned().flatten()).collect();
+        Ok(Prepared { statement, parameter_types, schema, planned: Mutex::new(planned) })
+    }
+
+    async fn describe(&self, ast: &Ast) -> Result<Described, QueryError> {
+        let scope = self.scope(&self.who)?;
+        let (plan, rows) = match ast {
+            Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
+                (scope.plan(Write::read(ast)?.select()?).await?, false)
+            }
+            _ if self.settings().answers(ast) => {
+                return Ok(Described {
+                    schema: Settings::shown_schema(ast),
+                    ..Described::default()
+                });
+            }
+            _ => (scope.plan(ast.clone()).await?, true),
+        };
+        let mut named: BTreeMap<_, _> = plan.get_parameter_types()?.into_iter().collect();
+        add_cast_types(&plan, &mut named)?;
+        let types = (named.into_iter())
+            .filter_map(|(name, of)| Some((name.strip_prefix('$')?.parse().ok()?, of)))
+            .collect();
+        let schema = rows.then(|| Arc::clone(plan.schema().inner()));
+        let planned = rows.then_some(Planned { plan, databases: scope.databases });
+        Ok(Described { types, schema, planned })
+    }
+}
+
+/// `$1::int` says of what type `$1` is; the engine itself looks only at what it is compared with.
+fn add_cast_types(
+    plan: &LogicalPlan,
+    types: &mut BTreeMap<String, Option<DataType>>,
+) -> Result<(), QueryError> {
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|inner| {
+                if let Expr::Cast(cast) = inner
+                    && let Expr::Placeholder(placeholder) = cast.expr.as_ref()
+                    && let Some(of) = types.get_mut(&placeholder.id)
+                    && of.is_none()
+                {
+                    *of = Some(cast.field.data_type().clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(())
+}

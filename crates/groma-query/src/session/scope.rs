@@ -1,0 +1,55 @@
+//! What one statement sees: every database that it names at one version, and the functions over them.
+
+use std::sync::Arc;
+
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as PlannedStatement;
+use datafusion::sql::sqlparser::ast::Statement as Ast;
+
+use super::Session;
+use crate::catalog::{Asker, Databases};
+use crate::{QueryError, Who, functions, graph};
+
+/// What one statement sees.
+pub(crate) struct Scope {
+    pub(crate) state: SessionState,
+    pub(crate) databases: Arc<Databases>,
+    matches: graph::Matches,
+}
+
+impl Scope {
+    pub(crate) async fn plan(&self, mut ast: Ast) -> Result<LogicalPlan, QueryError> {
+        functions::named::place_arguments(&mut ast)?;
+        let ast = graph::expand_calls(ast, self, &self.matches).await?;
+        let planned = self.state.statement_to_plan(PlannedStatement::Statement(Box::new(ast)));
+        // A database that cannot be seen is the reason, not that its tables are missing.
+        planned.await.map_err(|error| self.databases.refusal().unwrap_or_else(|| error.into()))
+    }
+}
+
+impl Session {
+    /// A scope for one statement: every database that it names is pinned at one version.
+    pub(super) fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
+        self.scope_over(Arc::new(Databases::new(self.engine.clone(), self.asker(who))))
+    }
+
+    pub(super) fn scope_over(&self, databases: Arc<Databases>) -> Result<Scope, QueryError> {
+        let matches = graph::Matches::default();
+        // A copy: built from its parts, every function would be registered anew for each statement.
+        let mut state = self.base.clone();
+        state.mark_start_execution();
+        state.config_mut().set_extension(Arc::clone(&databases));
+        state.config_mut().set_extension(Arc::clone(databases.who()));
+        state.register_catalog_list(Arc::clone(&databases) as _);
+        state.register_relation_planner(Arc::new(matches.clone()))?;
+        // It only replaces what it registered itself, which is never refused.
+        let registered = functions::per_row::register(&mut state, &databases, &self.database);
+        debug_assert!(registered.is_ok(), "functions are registered");
+        Ok(Scope { state, databases, matches })
+    }
+
+    pub(super) fn asker(&self, who: &Who) -> Asker {
+        Asker { accounting: self.settings().accounting(), who: Arc::new(who.clone()) }
+    }
+}
