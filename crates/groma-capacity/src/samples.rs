@@ -85,6 +85,10 @@ pub struct LockSamples {
     pub looks_held: u64,
     /// Looks that found the same owner as the look before: holds that last.
     pub looks_lasting: u64,
+    /// Time in which there were looks, seconds.
+    pub looks_time: f64,
+    /// Of it, the time in which looks were due and the sampler itself waited for a processor, seconds.
+    pub looks_late_time: f64,
     /// Acquisitions, contended or not (n); `None`: one for each request is assumed.
     pub acquisitions: Option<u64>,
     /// Hand-overs whose delay was seen: from the wake to the return of the wait.
@@ -234,6 +238,8 @@ impl LockSamples {
         self.looks += later.looks;
         self.looks_held += later.looks_held;
         self.looks_lasting += later.looks_lasting;
+        self.looks_time += later.looks_time;
+        self.looks_late_time += later.looks_late_time;
         self.acquisitions = self.acquisitions.zip(later.acquisitions).map(|(a, b)| a + b);
         self.hand_offs += later.hand_offs;
         self.hand_off_time += later.hand_off_time;

@@ -32,7 +32,10 @@ fn held_max(lock: &LockSamples) -> f64 {
         return 1.0;
     }
     let held = wilson(lock.looks_held as f64 / lock.looks as f64, lock.looks).high;
-    (held * (1.0 + LOOKS_MISSED)).min(1.0)
+    // A sampler that waits for a processor waits for holders too: any look that it missed may have found
+    // the lock held.
+    let late = if lock.looks_time > 0.0 { lock.looks_late_time / lock.looks_time } else { 0.0 };
+    (held * (1.0 + LOOKS_MISSED) * (1.0 - late) + late).min(1.0)
 }
 
 /// Whether most of its holds are over before the next look.
@@ -72,5 +75,10 @@ mod tests {
         let p = brief.parallel.unwrap();
         assert!(p.low < 0.47 && p.high > 0.84, "from what was held to what was seen owned: {p:?}");
         assert!(brief.warnings.iter().any(|text| text.contains("before the next look")));
+        // What happened while the sampler waited itself, nobody knows.
+        let mut starved = looked_at(20, 0.16);
+        (starved.locks[0].looks_time, starved.locks[0].looks_late_time) = (1.0, 0.4);
+        let wide = estimate(&starved).unwrap().parallel.unwrap();
+        assert!(wide.low < p.low - 0.15 && wide.high == p.high, "{wide:?} is wider than {p:?}");
     }
 }

@@ -28,6 +28,9 @@ const LOCKS_MAX: usize = 32;
 /// Seconds between looks at where threads wait, and at which threads there are.
 const SEARCH: f64 = 0.01;
 const REFRESH: f64 = 0.1;
+/// Seconds since the look before at which one is still on time: at 1,000 looks a second, with what a sleep
+/// and a look take.
+const LOOK_ON_TIME: f64 = 0.001_5;
 
 /// One process; children are watched as processes of their own group.
 pub(super) struct Process {
@@ -79,6 +82,8 @@ struct Lock {
     held: u64,
     /// Of them, those that found the owner of the look before.
     lasting: u64,
+    time: f64,
+    late_time: f64,
     held_time: f64,
     waits: u64,
     wait_time: f64,
@@ -333,6 +338,8 @@ impl Lock {
         let Some(verdict) = self.verdict.filter(|verdict| verdict.excludes) else { return };
         let Some(word) = members.iter().find_map(|member| member.word(address)) else { return };
         self.looks += 1;
+        self.time += elapsed;
+        self.late_time += (elapsed - LOOK_ON_TIME).max(0.0);
         if word != 0 {
             self.held += 1;
             self.held_time += elapsed;
@@ -366,6 +373,8 @@ impl Lock {
             looks: self.looks,
             looks_held: self.held,
             looks_lasting: self.lasting,
+            looks_time: self.time,
+            looks_late_time: self.late_time,
             hold_time: self.held_time,
             hold_cpu_time: self.held_time * running,
             ..LockSamples::default()
