@@ -132,7 +132,7 @@ impl Session {
         let context = SessionContext::new_with_state(builder.build());
         let placeholder: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
         context.register_catalog(database, placeholder);
-        pg::install(&context, &engine, database)?;
+        pg::install(&context, &engine, database, &who.name)?;
         functions::register(&context);
         bounded::install(&context);
         let own_timeout = (engine.options().users.as_ref())

@@ -26,8 +26,8 @@ const STATEMENT_TIMEOUT: &str = "statement_timeout";
 
 /// Settings that clients ask for, with the answers that never change.
 pub(crate) const FIXED: [(&str, &str); 13] = [
-    ("server_version", "16.6"),
-    ("server_version_num", "160006"),
+    ("server_version", "15.14"),
+    ("server_version_num", "150014"),
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
     ("standard_conforming_strings", "on"),

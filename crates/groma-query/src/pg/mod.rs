@@ -36,25 +36,26 @@ pub(crate) const OWNER: &str = "groma";
 pub(crate) const SCHEMAS: [&str; 2] = ["information_schema", "pg_catalog"];
 
 /// What `SELECT version()` says; clients read the first two words.
-const VERSION: &str = concat!("PostgreSQL 16.6 (Groma ", env!("CARGO_PKG_VERSION"), ")");
+const VERSION: &str = concat!("PostgreSQL 15.14 (Groma ", env!("CARGO_PKG_VERSION"), ")");
 
 /// Adds the functions that clients call.
 pub(crate) fn install(
     context: &SessionContext,
     engine: &Engine,
     database: &str,
+    user: &str,
 ) -> Result<(), QueryError> {
     datafusion_pg_catalog::setup_pg_catalog(context, database, EmptyContextProvider)
         .map_err(|error| *error)?;
     context.register_udf(constant("version", VERSION));
+    context.register_udf(constant("session_user", user));
     functions::register(context, engine, database);
     Ok(())
 }
 
-fn constant(name: &str, value: &'static str) -> datafusion::logical_expr::ScalarUDF {
-    let answer = move |_: &[ColumnarValue]| {
-        Ok(ColumnarValue::Scalar(ScalarValue::Utf8(Some(value.to_owned()))))
-    };
+fn constant(name: &str, value: &str) -> datafusion::logical_expr::ScalarUDF {
+    let value = ScalarValue::Utf8(Some(value.to_owned()));
+    let answer = move |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(value.clone()));
     create_udf(name, Vec::new(), DataType::Utf8, Volatility::Immutable, Arc::new(answer))
 }
 

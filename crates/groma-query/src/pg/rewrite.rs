@@ -247,13 +247,19 @@ impl VisitorMut for Spelling {
 }
 
 /// `SELECT NULL, NULL`: the engine wants columns of different names, and an unnamed one has its text.
+/// `current_user` and `session_user` become one function, and keep their names.
 fn name_repeated(projection: &mut [SelectItem]) {
     let mut seen = HashSet::new();
     for (number, item) in projection.iter_mut().enumerate() {
-        if let SelectItem::UnnamedExpr(expr) = item
-            && !seen.insert(expr.to_string())
-        {
-            let alias = Ident::new(format!("column{}", number + 1));
+        if let SelectItem::UnnamedExpr(expr) = item {
+            let text = expr.to_string();
+            let is_user = ["current_user", "session_user"].contains(&&*text.to_ascii_lowercase());
+            let is_new = seen.insert(text.clone());
+            let alias = match (is_user, is_new) {
+                (true, true) => Ident::new(text.to_ascii_lowercase()),
+                (false, true) => continue,
+                (_, false) => Ident::new(format!("column{}", number + 1)),
+            };
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
     }

@@ -31,6 +31,10 @@ dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
 with psycopg.connect(dsn, autocommit=True) as db:
     row = db.execute("SELECT %s::int + 1, %s::text", (41, "x")).fetchone()
     assert row == (42, "x"), row
+    me, also_me, version = db.execute("SELECT current_user, session_user, version()").fetchone()
+    assert me == also_me == "tester", (me, also_me)
+    shown = db.execute("SHOW server_version").fetchone()[0]
+    assert version.split()[1] == shown == db.info.parameter_status("server_version").split()[0], (version, shown)
     with db.cursor().copy("COPY service.farm (id, balancing) FROM STDIN") as copy:
         for number in range(1000):
             copy.write_row((f"farm-{number}", "nearest"))
