@@ -34,8 +34,8 @@ pub(crate) struct EpochTimes {
     pub(crate) left_out: usize,
     /// What changed.
     changed: Vec<EntityRef>,
-    /// Whether nothing changed after the window: then its end is now.
-    ends_now: bool,
+    /// When the window begins, if something changed after its end; `None`: its end is now.
+    ended: Option<Timestamp>,
     /// Addresses that went from one machine to another.
     pub(crate) handed_over: HandedOver,
 }
@@ -45,11 +45,11 @@ impl EpochTimes {
     pub(crate) fn find(snapshot: &Snapshot, window: Interval) -> EpochTimes {
         let lasting = LASTING_KINDS.map(|kind| snapshot.schema().id(kind));
         let handed_over = HandedOver::find(snapshot);
-        let mut epochs = EpochTimes { ends_now: true, ..EpochTimes::default() };
+        let mut epochs = EpochTimes::default();
         let inside = |time: &Timestamp| window.from < *time && *time < window.to;
         epochs.taken.extend(handed_over.times().filter(inside).map(|time| time.0));
-        epochs.ends_now =
-            handed_over.times().all(|time| time < window.to || time == Timestamp::MAX);
+        let after = |time: Timestamp| window.to <= time && time != Timestamp::MAX;
+        let mut ended = handed_over.times().any(after);
         for entity in snapshot.all_entities() {
             let kind = snapshot.schema().kind(entity.id().kind);
             // What a site adds is no part of the topology.
@@ -63,7 +63,7 @@ impl EpochTimes {
                 .all_facts()
                 .filter(|(attribute, _)| kind.attributes[*attribute].origin == Origin::BuiltIn);
             for time in facts.flat_map(|(_, fact)| [fact.valid.from, fact.valid.to]) {
-                epochs.ends_now &= time < window.to || time == Timestamp::MAX;
+                ended |= after(time);
                 if window.from < time && time < window.to {
                     epochs.taken.push(time.0);
                 }
@@ -78,6 +78,7 @@ impl EpochTimes {
         let taken_max = if only_moves { EPOCHS_OF_MOVES_MAX } else { EPOCHS_MAX };
         epochs.left_out = epochs.taken.len().saturating_sub(taken_max);
         epochs.taken.truncate(taken_max);
+        epochs.ended = ended.then_some(window.from);
         epochs.handed_over = handed_over;
         epochs
     }
@@ -88,9 +89,9 @@ impl EpochTimes {
         let mut times: Vec<Timestamp> =
             before.into_iter().chain(self.taken.iter().map(|time| Timestamp(*time))).collect();
         match times.last_mut() {
-            Some(last) if self.ends_now && self.left_out == 0 => *last = Timestamp::MAX,
+            Some(last) if self.ended.is_none() && self.left_out == 0 => *last = Timestamp::MAX,
             Some(_) => {}
-            None => times.push(Timestamp::MAX),
+            None => times.push(self.ended.unwrap_or(Timestamp::MAX)),
         }
         times
     }
