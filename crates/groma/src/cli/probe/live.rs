@@ -26,12 +26,18 @@ impl Screen {
         let (width, height) =
             size.map_or(SIZE_USUAL, |(width, height)| (width.0.into(), height.0.into()));
         let lines = fit(lines, width, height);
-        let mut out = std::io::stdout().lock();
+        let mut frame = String::new();
         if self.lines_drawn > 0 {
             // Up, to the first column, and clear to the end of the screen.
-            write!(out, "\x1b[{}F\x1b[J", self.lines_drawn)?;
+            frame = format!("\x1b[{}F\x1b[J", self.lines_drawn);
         }
-        lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        for line in &lines {
+            frame += line;
+            frame.push('\n');
+        }
+        // In one piece: what the terminal writes itself, such as `^C`, stands below it, not within.
+        let mut out = std::io::stdout().lock();
+        out.write_all(frame.as_bytes())?;
         out.flush()?;
         self.lines_drawn = lines.len();
         Ok(())
