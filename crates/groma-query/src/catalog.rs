@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -42,14 +42,13 @@ pub(crate) struct Databases {
     /// Why a database that the statement names cannot be seen; the SQL engine only knows that.
     refusal: Mutex<Option<QueryError>>,
     asker: Asker,
-    /// The last commit of the world before the statement began.
-    began_at: Version,
+    /// The last commit of the world before the first of them was named.
+    began_at: OnceLock<Version>,
 }
 
 impl Databases {
     pub(crate) fn new(engine: Engine, asker: Asker) -> Databases {
-        let (pinned, refusal) = (Mutex::default(), Mutex::default());
-        let began_at = engine.world().version();
+        let (pinned, refusal, began_at) = (Mutex::default(), Mutex::default(), OnceLock::new());
         Databases { engine, pinned, refusal, asker, began_at }
     }
 
@@ -66,7 +65,11 @@ impl Databases {
     /// Whether whoever asks now would see the same: nothing has changed since, and nothing that was
     /// named depends on the time.
     pub(crate) fn are_still(&self, asker: &Asker) -> bool {
+        if self.asker != *asker {
+            return false;
+        }
         let pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(began_at) = self.began_at.get() else { return true };
         let world = self.engine.world();
         let is_still = |name: &str, view: &View| {
             let schema = view.snapshot().schema();
@@ -76,9 +79,7 @@ impl Databases {
                         && Arc::ptr_eq(now.snapshot().schema(), schema)
                 })
         };
-        self.asker == *asker
-            && world.version() == self.began_at
-            && pinned.iter().all(|(name, view)| is_still(name, view))
+        world.version() == *began_at && pinned.iter().all(|(name, view)| is_still(name, view))
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -96,6 +97,7 @@ impl Databases {
         if let Some(view) = pinned.get(database) {
             return Ok(Arc::clone(view));
         }
+        self.began_at.get_or_init(|| self.engine.world().version());
         let view = self.engine.view(database, self.asker.clone())?;
         let schema = view.snapshot().schema();
         if pinned.values().any(|known| !Arc::ptr_eq(known.snapshot().schema(), schema)) {

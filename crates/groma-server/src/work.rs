@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use groma_query::QueryError;
+use arrow::array::RecordBatch;
+use futures::StreamExt as _;
+use groma_query::{QueryError, SendableRecordBatchStream};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+/// How many batches (of at most some thousand rows) the engine may be ahead of the client.
+pub(crate) const BATCHES_AHEAD_MAX: usize = 4;
 
 /// Work that is aborted at its next pause when this is dropped.
 pub(crate) struct Task<T>(pub(crate) JoinHandle<T>);
@@ -36,6 +41,48 @@ pub(crate) async fn run<T: Send + 'static>(
         biased;
         ended = limits.ended() => Err(ended),
         done = &mut task.0 => done.unwrap_or_else(|_| Err(internal())),
+    }
+}
+
+/// Batches that are made while those before are read. Dropping them stops the engine.
+pub(crate) struct Ahead {
+    receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    /// `None`: it has ended.
+    task: Option<Task<()>>,
+}
+
+impl Ahead {
+    pub(crate) fn start(threads: &Handle, mut batches: SendableRecordBatchStream) -> Ahead {
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD_MAX);
+        let task = spawn(threads, async move {
+            while let Some(batch) = batches.next().await {
+                let failed = batch.is_err();
+                if sender.send(batch.map_err(QueryError::from)).await.is_err() || failed {
+                    break;
+                }
+            }
+        });
+        Ahead { receiver, task: Some(task) }
+    }
+
+    /// The next one, or why there is none before a limit. May be asked again after the end.
+    pub(crate) async fn next(
+        &mut self,
+        limits: &Limits,
+    ) -> Option<Result<RecordBatch, QueryError>> {
+        let task = self.task.as_mut()?;
+        let batch = tokio::select! {
+            biased;
+            ended = limits.ended() => return Some(Err(ended)),
+            batch = self.receiver.recv() => batch,
+        };
+        if batch.is_some() {
+            return batch;
+        }
+        // The channel is closed: the task has ended, or panicked.
+        let ended = (&mut task.0).await;
+        self.task = None;
+        ended.err().map(|_| Err(internal()))
     }
 }
 

@@ -12,12 +12,11 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
-use futures::stream;
-use groma_query::{Given, Outcome, QueryError, SendableRecordBatchStream, Session, Who};
+use futures::{StreamExt as _, stream};
+use groma_query::{Given, Outcome, QueryError, Session, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::encode::{Encoder, Form};
 use super::problem::Problem;
@@ -25,10 +24,7 @@ use super::who::Asking;
 use super::{Asked, DEFAULT_DATABASE};
 use crate::metrics::Limit;
 use crate::wire::Door;
-use crate::work::{self, Limits, Task};
-
-/// How many batches the engine may be ahead of the client.
-const BATCHES_AHEAD_MAX: usize = 4;
+use crate::work::{self, Ahead, Limits};
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -140,7 +136,9 @@ async fn try_answer(
             Ok(axum::Json(json!({ "tag": tag, "notices": notices })).into_response())
         }
         Outcome::Rows { schema, stream } => {
-            let rows = Rows::start(door, limits, cancel, place, stream);
+            let batches = Ahead::start(&door.engine_threads, stream);
+            let door = Arc::clone(door);
+            let rows = Rows { batches, limits, door, _cancel: cancel, _place: place };
             respond(rows, form, &schema).await
         }
         Outcome::CopyOut { .. } | Outcome::CopyIn(_) => {
@@ -184,11 +182,9 @@ fn given(value: Value) -> Result<Given, QueryError> {
     })
 }
 
-/// Batches as the engine makes them. Dropping them, as when the client goes, stops the engine.
+/// An answer under way. Dropping it, as when the client goes, stops the engine.
 struct Rows {
-    receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-    /// `None`: it has ended.
-    task: Option<Task<()>>,
+    batches: Ahead,
     limits: Limits,
     door: Arc<Door>,
     _cancel: watch::Sender<bool>,
@@ -196,43 +192,8 @@ struct Rows {
 }
 
 impl Rows {
-    fn start(
-        door: &Arc<Door>,
-        limits: Limits,
-        cancel: watch::Sender<bool>,
-        place: OwnedSemaphorePermit,
-        mut batches: SendableRecordBatchStream,
-    ) -> Rows {
-        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD_MAX);
-        let task = work::spawn(&door.engine_threads, async move {
-            while let Some(batch) = batches.next().await {
-                let failed = batch.is_err();
-                if sender.send(batch.map_err(QueryError::from)).await.is_err() || failed {
-                    break;
-                }
-            }
-        });
-        let door = Arc::clone(door);
-        Rows { receiver, task: Some(task), limits, door, _cancel: cancel, _place: place }
-    }
-
-    /// May be asked again after the end: there is nothing more.
     async fn next(&mut self) -> Option<Result<RecordBatch, QueryError>> {
-        let task = self.task.as_mut()?;
-        let batch = tokio::select! {
-            biased;
-            ended = self.limits.ended() => return Some(Err(ended)),
-            batch = self.receiver.recv() => batch,
-        };
-        match batch {
-            // The channel is closed: the task has ended, or panicked.
-            None => {
-                let ended = (&mut task.0).await;
-                self.task = None;
-                ended.err().map(|_| Err(work::internal()))
-            }
-            some => some,
-        }
+        self.batches.next(&self.limits).await
     }
 
     fn count(&self, rows: usize, bytes: usize) {

@@ -14,15 +14,11 @@ use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldInfo, QueryResponse};
 use pgwire::error::PgWireResult;
 use pgwire::messages::data::DataRow;
-use tokio::sync::mpsc;
 
 use super::connection::Connection;
-use super::error::{internal, to_wire};
+use super::error::to_wire;
 use crate::metrics::DoorMetrics;
-use crate::work::{Limits, Task};
-
-/// How many batches (of at most some thousand rows) the engine may be ahead of the client.
-const BATCHES_AHEAD_MAX: usize = 4;
+use crate::work::{Ahead, BATCHES_AHEAD_MAX, Limits};
 
 /// Rows that the engine has begun to make before the client is told of them: of a small answer all, so
 /// that nobody need wait for a task.
@@ -75,44 +71,10 @@ pub(crate) fn response(
 pub(crate) struct Rows {
     pub(crate) fields: Arc<Vec<FieldInfo>>,
     first: vec::IntoIter<RecordBatch>,
-    rest: Option<Rest>,
+    rest: Option<Ahead>,
     limits: Limits,
     metrics: Arc<DoorMetrics>,
     batch: Option<Box<dyn Iterator<Item = PgWireResult<DataRow>> + Send>>,
-}
-
-/// Batches that are made while the first ones are read.
-struct Rest {
-    receiver: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-    task: Task<()>,
-}
-
-impl Rest {
-    fn start(connection: &Connection, mut batches: SendableRecordBatchStream) -> Rest {
-        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD_MAX);
-        let task = connection.spawn(async move {
-            while let Some(batch) = batches.next().await {
-                let failed = batch.is_err();
-                if sender.send(batch.map_err(QueryError::from)).await.is_err() || failed {
-                    break;
-                }
-            }
-        });
-        Rest { receiver, task }
-    }
-
-    async fn next(&mut self, limits: &Limits) -> Option<PgWireResult<RecordBatch>> {
-        let batch = tokio::select! {
-            biased;
-            ended = limits.ended() => return Some(Err(to_wire(ended))),
-            batch = self.receiver.recv() => batch,
-        };
-        match batch {
-            Some(batch) => Some(batch.map_err(to_wire)),
-            // The channel is closed: the task has ended, or panicked.
-            None => (&mut self.task.0).await.err().map(|_| Err(internal())),
-        }
-    }
 }
 
 impl Rows {
@@ -124,7 +86,7 @@ impl Rows {
     ) -> PgWireResult<Rows> {
         let fields = Arc::new(arrow_schema_to_pg_fields(&begun.schema, format, None)?);
         let first = begun.first.into_iter();
-        let rest = begun.rest.map(|batches| Rest::start(connection, batches));
+        let rest = begun.rest.map(|batches| Ahead::start(&connection.engine_threads, batches));
         let metrics = Arc::clone(&connection.metrics);
         Ok(Rows { fields, first, rest, limits, metrics, batch: None })
     }
@@ -141,7 +103,7 @@ impl Rows {
                 (Some(batch), _) => batch,
                 (None, Some(rest)) => match rest.next(&self.limits).await? {
                     Ok(batch) => batch,
-                    Err(error) => return Some(Err(error)),
+                    Err(error) => return Some(Err(to_wire(error))),
                 },
                 (None, None) => return None,
             };
