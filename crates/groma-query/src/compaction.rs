@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use groma_model::{Timestamp, Version};
-use groma_store::{CompactionReport, StoreError};
+use groma_store::{CompactionReport, StoreError, Writer as _};
 
 use crate::{Engine, QueryError};
 
@@ -40,9 +40,9 @@ impl Engine {
         let mut compaction = plan.prepare()?;
         let mut longest_hold = Duration::ZERO;
         let mut step = || {
-            let mut world = self.world();
+            let mut turn = self.turn();
             let began = Instant::now();
-            let is_last = world.compact(&mut compaction);
+            let is_last = turn.compact(&mut compaction);
             longest_hold = longest_hold.max(began.elapsed());
             is_last
         };
@@ -55,7 +55,7 @@ impl Engine {
     /// Gives room that a compaction made back to the disk. Others wait meanwhile: some seconds for a
     /// large journal.
     pub fn shrink_journal(&self) {
-        self.world().shrink_journal();
+        self.turn().shrink_journal();
     }
 
     /// The oldest version that can be asked for, and when it was heard. 0: all of them can be.

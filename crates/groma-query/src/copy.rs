@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use groma_model::{Kind, Raw, Timestamp, ValueType};
-use groma_store::{Commit, Snapshot};
+use groma_store::{Commit, Snapshot, Writer as _};
 
 use crate::dml::{ROWS_WRITTEN_MAX, Verb, Writer, Written};
 use crate::session::Work;
@@ -103,9 +103,7 @@ impl CopyIn {
         let database = self.target.database.clone();
         let schema = Arc::clone(self.target.snapshot.schema());
         session
-            .change_world(move |world, _| {
-                world.commit_under(&schema, &database, commit).map(|_| ())
-            })
+            .change_world(move |turn, _| turn.commit_under(&schema, &database, commit).map(|_| ()))
             .await
     }
 

@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use groma_model::{EntityRef, Fact, Interval, Kind, Raw, Schema, Timestamp, Value};
-use groma_store::{Change, Commit, Snapshot};
+use groma_store::{Change, Commit, Snapshot, Writer as _};
 
 use crate::kind_table::{ID, kind_columns};
 use crate::session::Scope;
@@ -159,8 +159,8 @@ impl Write {
             let commit = Commit::new(source, now, written.changes);
             let schema = Arc::clone(snapshot.schema());
             session
-                .change_world(move |world, _| {
-                    world.commit_under(&schema, &database, commit).map(|_| ())
+                .change_world(move |turn, _| {
+                    turn.commit_under(&schema, &database, commit).map(|_| ())
                 })
                 .await?;
         }

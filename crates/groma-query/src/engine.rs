@@ -1,13 +1,17 @@
 //! One engine per process: the world, what was derived from it, and how statements reach both.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use groma_model::{Source, Timestamp, Version};
-use groma_store::{Database, Decisions, LIVE, Merge, PastReader, State, StoreError, World};
+use groma_store::{
+    Database, Decisions, LIVE, Merge, PastReader, SharedWorld, State, StoreError, Turn, World,
+    Writer as _,
+};
 
 use crate::audit::{self, AuditEntry};
 use crate::catalog::Asker;
@@ -44,8 +48,7 @@ pub trait Importer: Send + Sync {
     ///
     /// # Errors
     /// It cannot be read, or did not answer; the database takes nothing.
-    fn import(&self, world: &Mutex<World>, import: &Import<'_>)
-    -> Result<ImportReport, QueryError>;
+    fn import(&self, world: &SharedWorld, import: &Import<'_>) -> Result<ImportReport, QueryError>;
 }
 
 /// What to import, and how.
@@ -109,7 +112,7 @@ pub struct Engine {
 }
 
 struct Inner {
-    world: Arc<Mutex<World>>,
+    world: Arc<SharedWorld>,
     options: EngineOptions,
     derived: DerivedCache,
     /// Databases at times of the past, the last asked at the end.
@@ -125,7 +128,7 @@ const HINDSIGHTS_KEPT_MAX: usize = 8;
 
 impl Engine {
     /// Over a world that others may commit to as well.
-    pub fn new(world: Arc<Mutex<World>>, options: EngineOptions) -> Engine {
+    pub fn new(world: Arc<SharedWorld>, options: EngineOptions) -> Engine {
         let runtime = memory::runtime(options.memory_bytes_max);
         let (derived, hindsights) = (DerivedCache::default(), Mutex::default());
         Engine { inner: Arc::new(Inner { world, options, derived, hindsights, runtime }) }
@@ -176,9 +179,14 @@ impl Engine {
         databases
     }
 
-    /// The world, for a moment: hold it only as long as a commit takes.
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The world as it is, for a moment: changes wait until it is dropped.
+    pub(crate) fn world(&self) -> impl Deref<Target = World> {
+        self.inner.world.now()
+    }
+
+    /// The turn to change the world. Waits for others who change it, and with them for the disk.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        self.inner.world.turn()
     }
 
     /// Merges one database into another as one commit, and tells what that did.
@@ -192,8 +200,8 @@ impl Engine {
         decisions: &Decisions,
         source: Source,
     ) -> Result<Merge, QueryError> {
-        let commit = |world: &mut World, mut merge: Merge| {
-            let merged = world.merge(&mut merge, Arc::clone(&source), crate::clock::now());
+        let commit = |mut turn: Turn<'_>, mut merge: Merge| {
+            let merged = turn.merge(&mut merge, Arc::clone(&source), crate::clock::now());
             merged.map(|_| merge)
         };
         for _ in 0..MERGES_TRIED_MAX {
@@ -203,30 +211,30 @@ impl Engine {
             };
             // A large one takes a while to think through; others go on meanwhile.
             let merge = Merge::plan(&from, &into, decisions);
-            match commit(&mut self.world(), merge) {
+            match commit(self.turn(), merge) {
                 Err(StoreError::Moved { .. }) => continue,
                 merged => return Ok(merged?),
             }
         }
-        let mut world = self.world();
-        let merge = Merge::plan(world.database(from)?, world.database(into)?, decisions);
-        Ok(commit(&mut world, merge)?)
+        let turn = self.turn();
+        let merge = Merge::plan(turn.database(from)?, turn.database(into)?, decisions);
+        Ok(commit(turn, merge)?)
     }
 
     /// Drops a fork unless it was used since it was looked at; `false`: it stays.
     pub(crate) fn drop_unused(&self, seen: &Database) -> Result<bool, QueryError> {
-        let mut world = self.world();
-        let now = world.database(seen.name());
+        let mut turn = self.turn();
+        let now = turn.database(seen.name());
         let is_same = now.is_ok_and(|now| {
             (now.state(), now.last_used_at()) == (seen.state(), seen.last_used_at())
         });
         if is_same {
-            world.drop_database(seen.name())?;
+            turn.drop_database(seen.name())?;
         }
         Ok(is_same)
     }
 
-    pub(crate) fn shared_world(&self) -> &Arc<Mutex<World>> {
+    pub(crate) fn shared_world(&self) -> &Arc<SharedWorld> {
         &self.inner.world
     }
 
@@ -253,7 +261,7 @@ impl Engine {
         let Moment { database: name, known, at } = *moment;
         // What is far back is read without the world, so that others go on meanwhile.
         let (known, then) = {
-            let mut world = self.world();
+            let world = self.world();
             world.note_used(name, crate::clock::now());
             let then = at.map(|at| world.version_at(at)).transpose()?;
             let version = match known {

@@ -24,7 +24,7 @@ use datafusion::sql::sqlparser::ast::Statement as Ast;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use groma_model::{Source, Version};
-use groma_store::{Fork, World};
+use groma_store::{Fork, Turn, Writer as _};
 
 use crate::copy::{CopyForm, CopyIn};
 use crate::dml::{Verb, Write, Writer, kind_of};
@@ -282,7 +282,7 @@ impl Session {
                     at,
                     ..Fork::new(name, template, created_at)
                 };
-                self.change_world(move |world, now| world.make_fork(fork(now))).await?;
+                self.change_world(move |turn, now| turn.make_fork(fork(now))).await?;
                 Ok(command("CREATE DATABASE"))
             }
             Statement::DropDatabase { name, if_exists } => {
@@ -296,7 +296,7 @@ impl Session {
                 let known =
                     self.engine.databases().iter().any(|database| **database.name() == *name);
                 if known || !if_exists {
-                    self.change_world(move |world, _| world.drop_database(&name)).await?;
+                    self.change_world(move |turn, _| turn.drop_database(&name)).await?;
                 } else {
                     self.notice(Notice {
                         severity: "NOTICE",
@@ -458,12 +458,12 @@ impl Session {
     /// Runs a change of the world on a thread that may wait for the disk.
     pub(crate) async fn change_world<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut World, groma_model::Timestamp) -> Result<T, groma_store::StoreError>
+        change: impl FnOnce(&mut Turn<'_>, groma_model::Timestamp) -> Result<T, groma_store::StoreError>
         + Send
         + 'static,
     ) -> Result<T, QueryError> {
         let (engine, now) = (self.engine.clone(), crate::clock::now());
-        let changed = tokio::task::spawn_blocking(move || change(&mut engine.world(), now)).await;
+        let changed = tokio::task::spawn_blocking(move || change(&mut engine.turn(), now)).await;
         match changed {
             Ok(result) => result.map_err(QueryError::from),
             Err(error) => Err(QueryError::new(QueryError::INTERNAL, error.to_string())),

@@ -16,13 +16,16 @@ mod messages;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use groma_connect::live::{self, Secrets, SecretsError};
 use groma_connect::{Discovered, Heard, Input, discover};
 use groma_model::{EntityRef, Observation, Problem, Schema, Source, Timestamp};
 use groma_query::{Import, ImportReport, ImportedFile, Importer, Listing, QueryError};
-use groma_store::{Change, Commit, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment, World, identify};
+use groma_store::{
+    Change, Commit, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment, SharedWorld, World, Writer as _,
+    identify,
+};
 
 use crate::clock::{now, timestamp};
 pub(crate) use asking::{Unheard, variables};
@@ -70,11 +73,7 @@ impl FolderImporter {
 }
 
 impl Importer for FolderImporter {
-    fn import(
-        &self,
-        world: &Mutex<World>,
-        import: &Import<'_>,
-    ) -> Result<ImportReport, QueryError> {
+    fn import(&self, world: &SharedWorld, import: &Import<'_>) -> Result<ImportReport, QueryError> {
         let found = find(import, Secrets::load(asking::variables())).map_err(|unheard| {
             let source = unheard.source.as_deref();
             match source.map_or(Ok(()), |source| note_failure(world, import, source, &unheard)) {
@@ -116,7 +115,7 @@ pub(crate) fn find(
 
 /// Notes that a source did not answer: all that it said is stale, nothing of it is gone.
 pub(crate) fn note_failure(
-    world: &Mutex<World>,
+    world: &SharedWorld,
     import: &Import<'_>,
     source: &str,
     unheard: &Unheard,
@@ -125,20 +124,20 @@ pub(crate) fn note_failure(
     let reason = unheard.error.message().to_owned();
     let problem = Problem::new(import.path.display().to_string(), "", reason.clone());
     let poll = Poll { at: now(), outcome: PollOutcome::Failed { reason } };
-    let mut world = lock(world);
-    let is_known = known_problems(&world, import.database, &source).contains(&key(&problem));
+    let mut turn = world.turn();
+    let is_known = known_problems(&turn, import.database, &source).contains(&key(&problem));
     let commit = Commit {
         problems: if is_known { Vec::new() } else { vec![problem] },
         poll: Some(poll),
         ..Commit::new(source, now(), Vec::new())
     };
-    world.commit(import.database, commit)?;
+    turn.commit(import.database, commit)?;
     Ok(())
 }
 
 /// Notes that a source was heard and said what it had said before.
 pub(crate) fn note_unchanged(
-    world: &Mutex<World>,
+    world: &SharedWorld,
     import: &Import<'_>,
     source: &str,
 ) -> Result<(), QueryError> {
@@ -149,7 +148,7 @@ impl FolderImporter {
     /// Decodes and commits what was found.
     pub(crate) fn read(
         &self,
-        world: &Mutex<World>,
+        world: &SharedWorld,
         import: &Import<'_>,
         found: Found,
     ) -> Result<ImportReport, QueryError> {
@@ -199,7 +198,7 @@ impl Polls {
     }
 
     /// Ends what the sources no longer say.
-    fn end(self, world: &Mutex<World>, database: &str) -> Result<(), QueryError> {
+    fn end(self, world: &SharedWorld, database: &str) -> Result<(), QueryError> {
         if self.listing == Listing::Partial {
             return Ok(());
         }
@@ -215,7 +214,7 @@ impl Polls {
 }
 
 fn note_poll(
-    world: &Mutex<World>,
+    world: &SharedWorld,
     database: &str,
     source: Source,
     at: Timestamp,
@@ -223,13 +222,13 @@ fn note_poll(
 ) -> Result<(), QueryError> {
     let poll = Some(Poll { at, outcome });
     let commit = Commit { poll, ..Commit::new(source, now(), Vec::new()) };
-    lock(world).commit(database, commit)?;
+    world.turn().commit(database, commit)?;
     Ok(())
 }
 
 /// One input while it is read.
 struct Reading<'a> {
-    world: &'a Mutex<World>,
+    world: &'a SharedWorld,
     database: &'a str,
     schema: Arc<Schema>,
     source: Source,
@@ -248,17 +247,17 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn new(
         importer: &FolderImporter,
-        world: &'a Mutex<World>,
+        world: &'a SharedWorld,
         input: &Input,
         import: &Import<'a>,
         tell: &'a dyn Fn(u64, u64),
     ) -> Reading<'a> {
         let source: Source = import.source.unwrap_or(&input.source).into();
         let database = import.database;
-        let held = lock(world);
-        let schema = Arc::clone(held.schema());
-        let known_problems = known_problems(&held, database, &source);
-        drop(held);
+        let now = world.now();
+        let schema = Arc::clone(now.schema());
+        let known_problems = known_problems(&now, database, &source);
+        drop(now);
         Reading {
             world,
             database,
@@ -329,7 +328,7 @@ impl<'a> Reading<'a> {
     fn commit(&mut self, segments: Vec<Segment>) -> Result<(), QueryError> {
         let heard_at = now();
         let observations = std::mem::take(&mut self.observations);
-        self.schema = Arc::clone(lock(self.world).schema());
+        self.schema = Arc::clone(self.world.now().schema());
         let (changes, problems) = identify(&self.schema, &self.source, &observations, heard_at);
         self.note(problems);
         for change in &changes {
@@ -349,7 +348,7 @@ impl<'a> Reading<'a> {
             poll,
             ..Commit::new(Arc::clone(&self.source), heard_at, changes)
         };
-        lock(self.world).commit_under(&self.schema, self.database, commit)?;
+        self.world.turn().commit_under(&self.schema, self.database, commit)?;
         Ok(())
     }
 
@@ -362,7 +361,7 @@ impl<'a> Reading<'a> {
 
 /// Files that nobody reads are problems of the import itself.
 fn note_unknown(
-    world: &Mutex<World>,
+    world: &SharedWorld,
     import: &Import<'_>,
     problems: Vec<Problem>,
 ) -> Result<Vec<ImportedFile>, QueryError> {
@@ -370,8 +369,8 @@ fn note_unknown(
         return Ok(Vec::new());
     }
     let source: Source = import.source.unwrap_or(NOBODY).into();
-    let mut world = lock(world);
-    let known = known_problems(&world, import.database, &source);
+    let mut turn = world.turn();
+    let known = known_problems(&turn, import.database, &source);
     let files = (problems.iter())
         .map(|problem| ImportedFile {
             path: problem.place.clone(),
@@ -385,7 +384,7 @@ fn note_unknown(
         .collect();
     let new = problems.into_iter().filter(|problem| !known.contains(&key(problem))).collect();
     let commit = Commit { problems: new, ..Commit::new(source, now(), Vec::new()) };
-    world.commit(import.database, commit)?;
+    turn.commit(import.database, commit)?;
     Ok(files)
 }
 
@@ -434,8 +433,4 @@ fn observed_at(input: &Input) -> Timestamp {
     }
     let written = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     input.paths.iter().filter_map(written).max().map_or_else(now, timestamp)
-}
-
-pub(crate) fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,8 +26,6 @@ pub struct RedbJournal {
     database: Database,
     path: String,
     repair: Option<RepairReport>,
-    /// Of the last entry; 0: there is none.
-    last: u64,
 }
 
 /// The file had not been closed: the process or the machine had stopped in between.
@@ -76,12 +74,9 @@ impl Journal for RedbJournal {
         Ok(Box::new(RedbReader { transaction, path: self.path.clone() }))
     }
 
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
-        let sequence = self.last + 1;
-        write(&self.database, sequence, entry)
-            .map_err(|error| failure(&self.path, "appending an entry to", error))?;
-        self.last = sequence;
-        Ok(sequence)
+    fn append(&self, entry: &[u8]) -> Result<u64, JournalError> {
+        write(&self.database, entry)
+            .map_err(|error| failure(&self.path, "appending an entry to", error))
     }
 
     fn rewrite(&mut self, entries: &[(u64, Vec<u8>)]) -> Result<(), JournalError> {
@@ -139,8 +134,8 @@ fn open(path: &Path, shown: &str) -> Result<RedbJournal, JournalError> {
         CLOSED_PROPERLY => None,
         phase => Some(RepairReport { torn: phase == TORN }),
     };
-    let last = last_sequence(&database).map_err(failed)?;
-    Ok(RedbJournal { database, path: shown.to_owned(), repair, last })
+    make_table(&database).map_err(failed)?;
+    Ok(RedbJournal { database, path: shown.to_owned(), repair })
 }
 
 const CLOSED_PROPERLY: u8 = 0;
@@ -154,28 +149,31 @@ fn note(phase: &AtomicU8, session: &RepairSession) {
     phase.fetch_max(seen, Ordering::Relaxed);
 }
 
-/// Makes the table if it is not there.
-fn last_sequence(database: &Database) -> Result<u64, redb::Error> {
-    let transaction = database.begin_read()?;
-    match transaction.open_table(ENTRIES) {
-        Ok(table) => Ok(table.last()?.map_or(0, |(sequence, _)| sequence.value())),
-        Err(TableError::TableDoesNotExist(_)) => {
-            drop(transaction);
-            let transaction = database.begin_write()?;
-            transaction.open_table(ENTRIES)?;
-            transaction.commit()?;
-            Ok(0)
-        }
-        Err(error) => Err(error.into()),
+/// If it is not there: a reader needs one.
+fn make_table(database: &Database) -> Result<(), redb::Error> {
+    match database.begin_read()?.open_table(ENTRIES) {
+        Ok(_) => return Ok(()),
+        Err(TableError::TableDoesNotExist(_)) => {}
+        Err(error) => return Err(error.into()),
     }
-}
-
-fn write(database: &Database, sequence: u64, entry: &[u8]) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
-    transaction.open_table(ENTRIES)?.insert(sequence, entry)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(ENTRIES)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Behind the last entry; its sequence.
+fn write(database: &Database, entry: &[u8]) -> Result<u64, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    let sequence = {
+        let mut table = transaction.open_table(ENTRIES)?;
+        let sequence = table.last()?.map_or(1, |(last, _)| last.value() + 1);
+        table.insert(sequence, entry)?;
+        sequence
+    };
+    transaction.commit()?;
+    Ok(sequence)
 }
 
 fn rewrite(database: &Database, entries: &[(u64, Vec<u8>)]) -> Result<(), redb::Error> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use groma_connect::live::BackOff;
 use groma_query::{Doing, ImportReport, QueryError, Scheduled};
-use groma_store::World;
+use groma_store::SharedWorld;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Asks sources again and again while the server runs.
 pub(crate) struct Schedule {
-    world: Arc<Mutex<World>>,
+    world: Arc<SharedWorld>,
     importer: Arc<FolderImporter>,
     permits: Arc<Semaphore>,
     stopping: AtomicBool,
@@ -84,7 +84,7 @@ impl Sources {
 type Answer = Result<ImportReport, QueryError>;
 
 impl Schedule {
-    pub(crate) fn new(world: Arc<Mutex<World>>, importer: Arc<FolderImporter>) -> Schedule {
+    pub(crate) fn new(world: Arc<SharedWorld>, importer: Arc<FolderImporter>) -> Schedule {
         Schedule {
             world,
             importer,

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use groma_model::Schema;
 use groma_query::{Engine, EngineOptions};
-use groma_store::{JournalError, StoreError, World};
+use groma_store::{JournalError, SharedWorld, StoreError, World};
 
 use crate::audit::AuditLog;
 use crate::schedule::Schedule;
@@ -121,7 +121,7 @@ impl Store {
         let users = UserBook::open(folder)
             .map_err(|source| OpenError::Users { folder: folder.to_owned(), source })?;
         let users = Arc::new(users);
-        let world = Arc::new(Mutex::new(world));
+        let world = Arc::new(SharedWorld::new(world));
         let importer = Arc::new(FolderImporter::new(segments_folder.clone(), options.progress));
         let schedule = Schedule::new(Arc::clone(&world), Arc::clone(&importer));
         let schedule = Arc::new(schedule);

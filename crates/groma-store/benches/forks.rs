@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use groma_model::{Observation, Schema, Timestamp};
 use groma_store::{
-    Change, Commit, Decisions, Fork, ForkMode, LIVE, MemoryJournal, Merge, Side, World, identify,
-    own_changes,
+    Change, Commit, Decisions, Fork, ForkMode, LIVE, MemoryJournal, Merge, Side, World,
+    Writer as _, identify, own_changes,
 };
 
 const FACTS_PER_PORT: usize = 16;

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use groma_model::{Observation, Raw, Schema, Timestamp, Version};
 use groma_store::{
-    Commit, Journal, JournalError, JournalReader, LIVE, MemoryJournal, World, changes_between,
-    check, identify,
+    Commit, Journal, JournalError, JournalReader, LIVE, MemoryJournal, World, Writer as _,
+    changes_between, check, identify,
 };
 
 const DEVICES: usize = 1_250;
@@ -157,7 +157,7 @@ impl Journal for KeptJournal {
         self.0.lock().unwrap().reader()
     }
 
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
+    fn append(&self, entry: &[u8]) -> Result<u64, JournalError> {
         self.0.lock().unwrap().append(entry)
     }
 

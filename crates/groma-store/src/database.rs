@@ -4,6 +4,7 @@ mod history;
 mod sources;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use groma_model::{Schema, Source, Timestamp, Version};
 use imbl::{OrdMap, Vector};
@@ -39,7 +40,7 @@ pub struct Database {
     tracking: Option<Arc<Tracking>>,
     /// Its last own commit while it followed a template, so that its version alone tells not enough.
     own_version: Version,
-    last_used_at: Timestamp,
+    last_used_at: LastUsed,
     sources: OrdMap<Source, SourceState>,
     commits: Vector<CommitRow>,
     segments: Vector<SegmentRow>,
@@ -61,6 +62,22 @@ pub struct State {
     own_version: Version,
 }
 
+/// Noted by whoever asks, also while others do; a clone keeps what it was.
+#[derive(Debug)]
+struct LastUsed(AtomicI64);
+
+impl LastUsed {
+    fn at(at: Timestamp) -> LastUsed {
+        LastUsed(AtomicI64::new(at.0))
+    }
+}
+
+impl Clone for LastUsed {
+    fn clone(&self) -> LastUsed {
+        LastUsed(AtomicI64::new(self.0.load(Relaxed)))
+    }
+}
+
 impl State {
     /// The last commit that it has seen.
     pub fn version(self) -> Version {
@@ -80,7 +97,7 @@ impl Database {
             known: Known::default(),
             tracking: None,
             own_version: Version(0),
-            last_used_at: Timestamp::MIN,
+            last_used_at: LastUsed::at(Timestamp::MIN),
             sources: OrdMap::new(),
             commits: Vector::new(),
             segments: Vector::new(),
@@ -117,7 +134,7 @@ impl Database {
             followed: fork.mode == ForkMode::Tracking,
             known,
             tracking,
-            last_used_at: fork.created_at,
+            last_used_at: LastUsed::at(fork.created_at),
             ..self.clone()
         }
     }
@@ -171,11 +188,11 @@ impl Database {
 
     /// When it was made, committed to or, since the process started, last asked; our clock.
     pub fn last_used_at(&self) -> Timestamp {
-        self.last_used_at
+        Timestamp(self.last_used_at.0.load(Relaxed))
     }
 
-    pub(crate) fn note_used(&mut self, at: Timestamp) {
-        self.last_used_at = self.last_used_at.max(at);
+    pub(crate) fn note_used(&self, at: Timestamp) {
+        self.last_used_at.0.fetch_max(at.0, Relaxed);
     }
 
     /// The database once it has followed its template to where that is now; as it is if it follows
@@ -255,7 +272,7 @@ impl Database {
         }
         self.snapshot = snapshot;
         self.set_aside.forget(&commit.changes);
-        self.last_used_at = self.last_used_at.max(commit.heard_at);
+        self.note_used(commit.heard_at);
         self.note_observations(&commit.changes);
         for (source, observed_at) in &commit.left_out.observed {
             self.note_observed(Some((source, *observed_at)));

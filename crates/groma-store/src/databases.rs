@@ -94,9 +94,9 @@ impl Databases {
         }
     }
 
-    pub(crate) fn note_used(&mut self, name: &str, at: Timestamp) {
-        if let Some(held) = self.by_name.get_mut(name) {
-            held.catch_up().note_used(at);
+    pub(crate) fn note_used(&self, name: &str, at: Timestamp) {
+        if let Some(database) = self.find(name) {
+            database.note_used(at);
         }
     }
 

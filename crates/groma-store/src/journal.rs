@@ -2,19 +2,20 @@
 
 use std::error::Error;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Keeps entries in the order in which they were appended.
 ///
 /// **Contract:** when [`Journal::append`] has returned a sequence, the entry is there, whole and in
 /// its place, after any crash. When it returned an error the entry may be there, torn or not at all;
 /// [`World`](crate::World) then takes no more commits until it is opened anew.
-pub trait Journal: Send {
+pub trait Journal: Send + Sync {
     /// Reads the entries that are there now, on any thread. Cost: O(1), or O(entries) in memory.
     fn reader(&self) -> Result<Box<dyn JournalReader>, JournalError>;
 
     /// Makes an entry durable, then returns its sequence, which is larger than all before.
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError>;
+    /// One at a time: whoever appends has the turn at the world.
+    fn append(&self, entry: &[u8]) -> Result<u64, JournalError>;
 
     /// Puts entries in the place of those of the same sequence; 0 stands before the first one.
     ///
@@ -100,50 +101,59 @@ impl JournalError {
 }
 
 /// A journal that lives as long as the process: for tests and for trying things out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct MemoryJournal {
-    /// By sequence, rising.
-    entries: Vec<(u64, Arc<[u8]>)>,
+    entries: Mutex<Entries>,
 }
+
+/// By sequence, rising.
+type Entries = Vec<(u64, Arc<[u8]>)>;
 
 impl MemoryJournal {
     /// With these entries already in it.
     pub fn with_entries(entries: Vec<Vec<u8>>) -> MemoryJournal {
-        MemoryJournal { entries: (1..).zip(entries.into_iter().map(Arc::from)).collect() }
+        let entries = (1..).zip(entries.into_iter().map(Arc::from)).collect();
+        MemoryJournal { entries: Mutex::new(entries) }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Journal for MemoryJournal {
     fn reader(&self) -> Result<Box<dyn JournalReader>, JournalError> {
-        Ok(Box::new(self.clone()))
+        Ok(Box::new(self.entries().clone()))
     }
 
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
-        let sequence = self.entries.last().map_or(1, |(last, _)| last + 1);
-        self.entries.push((sequence, entry.into()));
+    fn append(&self, entry: &[u8]) -> Result<u64, JournalError> {
+        let mut entries = self.entries();
+        let sequence = entries.last().map_or(1, |(last, _)| last + 1);
+        entries.push((sequence, entry.into()));
         Ok(sequence)
     }
 
-    fn rewrite(&mut self, entries: &[(u64, Vec<u8>)]) -> Result<(), JournalError> {
-        for (sequence, entry) in entries {
+    fn rewrite(&mut self, rewritten: &[(u64, Vec<u8>)]) -> Result<(), JournalError> {
+        let mut entries = self.entries();
+        for (sequence, entry) in rewritten {
             let entry = (*sequence, entry.as_slice().into());
-            match self.entries.binary_search_by_key(sequence, |(known, _)| *known) {
-                Ok(place) => self.entries[place] = entry,
-                Err(place) => self.entries.insert(place, entry),
+            match entries.binary_search_by_key(sequence, |(known, _)| *known) {
+                Ok(place) => entries[place] = entry,
+                Err(place) => entries.insert(place, entry),
             }
         }
         Ok(())
     }
 }
 
-impl JournalReader for MemoryJournal {
+impl JournalReader for Entries {
     fn read(
         &self,
         from: u64,
         each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
-        let start = self.entries.partition_point(|(sequence, _)| *sequence < from);
-        for (sequence, entry) in &self.entries[start..] {
+        let start = self.partition_point(|(sequence, _)| *sequence < from);
+        for (sequence, entry) in &self[start..] {
             if each(*sequence, entry).is_break() {
                 break;
             }

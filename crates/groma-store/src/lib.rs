@@ -65,4 +65,7 @@ pub use recent::{RECENT_CHANGES_MAX, RECENT_COMMITS_MAX};
 pub use schemas::SchemaRow;
 pub use set_aside::UNFIT_KEPT_MAX;
 pub use snapshot::{Conflict, Difference, FactRow, Snapshot};
-pub use world::{Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, MergedFrom, NAME_BYTES_MAX, World};
+pub use world::{
+    Commit, DATABASES_MAX, ENTRY_BYTES_MAX, LIVE, MergedFrom, NAME_BYTES_MAX, SharedWorld, Turn,
+    World, Writer,
+};

@@ -1,8 +1,8 @@
 //! All databases of one store, over one journal.
 //!
 //! ```text
-//! commit, fork, drop, schema --> entry --> Journal (durable) --> take --> databases
-//!                             open: Journal, from the start ------^
+//! Writer: commit, fork, drop, schema --> entry --> Journal (durable) --> take --> databases
+//!                                     open: Journal, from the start ------^
 //! ```
 //!
 //! **Invariant:** what is in memory is what [`World::open`] would read from the journal: both ways go
@@ -10,23 +10,26 @@
 
 mod commit;
 mod compacting;
+mod shared;
+mod writer;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use groma_model::{Schema, SchemaError, SchemaText, Source, Timestamp, Version};
+use groma_model::{Schema, SchemaError, SchemaText, Timestamp, Version};
 
 use crate::codec::{self, Entry};
 use crate::databases::Databases;
 use crate::past::{Past, PastReader};
-use crate::poll::settle;
 use crate::schemas::Schemas;
 use crate::{
-    CommitRow, Database, Fork, ForkMode, History, Journal, MemoryJournal, Merge, PROBLEMS_KEPT_MAX,
-    ProblemRow, SchemaRow, Segment, SegmentRow, Snapshot, SourceRow, StoreError, changes_between,
+    CommitRow, Database, History, Journal, MemoryJournal, ProblemRow, SchemaRow, SegmentRow,
+    Snapshot, SourceRow, StoreError,
 };
 
 pub use commit::{Commit, MergedFrom};
+pub use shared::{SharedWorld, Turn};
+pub use writer::Writer;
 
 /// Name of the database that holds what the sources say.
 pub const LIVE: &str = "live";
@@ -101,34 +104,21 @@ impl World {
         Err(StoreError::Schema { first: Box::new(first), others: errors })
     }
 
-    /// Makes a site's schema durable and takes it for all databases, in place of the one before.
-    /// No files: the one that ships alone. The same files again change nothing.
-    /// Cost: O(kinds) if it only adds and there is no fork; else that of [`World::open`], since every
-    /// fact is read again.
-    ///
-    /// # Errors
-    /// [`StoreError::Schema`]: something in it is wrong, and nothing has changed.
-    pub fn apply_schema(
+    /// Makes a schema visible that was written, in all databases.
+    fn take_schema(
         &mut self,
-        files: Vec<SchemaText>,
-        source: Source,
-        heard_at: Timestamp,
-    ) -> Result<Version, StoreError> {
-        self.schema_with(&files)?;
-        if self.schemas().last().map_or(files.is_empty(), |last| last.files == files) {
-            return Ok(self.version());
-        }
-        let before = Arc::clone(self.schema());
-        let version = Version(self.version().0 + 1);
-        let row = SchemaRow { version, heard_at, source, files };
-        self.append(Entry::Schema(row.clone()))?;
+        entry: &Entry,
+        row: SchemaRow,
+        sequence: u64,
+    ) -> Result<(), StoreError> {
+        let (before, version) = (Arc::clone(self.schema()), row.version);
+        self.take(entry, sequence)?;
         Arc::make_mut(&mut self.schemas).add(row);
-        if self.databases.take_schema(&self.schemas.schema, &before) {
-            self.past.forget(version);
-        } else {
-            self.read_anew()?;
+        if !self.databases.take_schema(&self.schemas.schema, &before) {
+            return self.read_anew();
         }
-        Ok(version)
+        self.past.forget(version);
+        Ok(())
     }
 
     /// Reads the whole journal under the schema of today.
@@ -263,157 +253,32 @@ impl World {
         self.databases().any(|database| database.segments().any(|row| &*row.segment.file == file))
     }
 
-    /// Makes a commit durable, then visible. An empty one is none: it gives the database's version.
-    ///
-    /// # Errors
-    /// Nothing has changed, with one exception: after [`StoreError::Journal`] the commit may be
-    /// found when the world is opened anew, and until then the world takes no more.
-    pub fn commit(&mut self, database: &str, mut commit: Commit) -> Result<Version, StoreError> {
-        let database = self.database(database)?;
-        if commit.is_empty() {
-            return Ok(database.version());
-        }
-        settle(database.snapshot(), &mut commit);
-        let problems_not_kept = commit.problems.len().saturating_sub(PROBLEMS_KEPT_MAX) as u64;
-        commit.problems.truncate(PROBLEMS_KEPT_MAX);
-        let database = Arc::clone(database.name());
-        let version = Version(self.version().0 + 1);
-        self.append(Entry::Commit { database, version, commit, problems_not_kept })?;
-        Ok(version)
-    }
-
-    /// As [`World::commit`], of changes that were made for a schema which the world may have left.
-    ///
-    /// # Errors
-    /// [`StoreError::SchemaChanged`]: it has; the changes name kinds by its numbers.
-    pub fn commit_under(
-        &mut self,
-        schema: &Arc<Schema>,
-        database: &str,
-        commit: Commit,
-    ) -> Result<Version, StoreError> {
-        if !Arc::ptr_eq(schema, self.schema()) {
-            return Err(StoreError::SchemaChanged);
-        }
-        self.commit(database, commit)
-    }
-
-    /// Acknowledges files of trace messages, which must be durable already.
-    pub fn add_segments(
-        &mut self,
-        database: &str,
-        source: Source,
-        segments: Vec<Segment>,
-        heard_at: Timestamp,
-    ) -> Result<Version, StoreError> {
-        let commit = Commit { segments, ..Commit::new(source, heard_at, Vec::new()) };
-        self.commit(database, commit)
-    }
-
-    /// Makes a frozen database that starts as its template is now; `created_at` is our clock.
-    /// Cost: O(1), and one entry of the journal.
-    pub fn fork(
-        &mut self,
-        name: &str,
-        template: &str,
-        created_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.make_fork(Fork::new(name, template, created_at))
-    }
-
-    /// Makes a database that starts as its template. Cost: O(1), and one entry of the journal; a fork of
-    /// the past costs what has changed since.
-    ///
-    /// # Errors
-    /// The name is taken or none, or there is no such template; a fork of the past cannot follow it.
-    pub fn make_fork(&mut self, mut fork: Fork) -> Result<(), StoreError> {
-        check_name(&fork.name)?;
-        fork.template = Arc::clone(self.database(&fork.template)?.name());
-        if self.databases.contains(&fork.name) {
-            return Err(StoreError::DatabaseExists { name: fork.name.to_string() });
-        }
-        if self.databases.len() >= DATABASES_MAX {
-            return Err(StoreError::TooManyDatabases { count: self.databases.len() });
-        }
-        let back = match fork.at {
-            None => Vec::new(),
-            Some(_) if fork.mode == ForkMode::Tracking => return Err(StoreError::PastCannotMove),
-            Some(at) => {
-                let past = self.database_at(&fork.template, at)?;
-                // The version of the template that was the last one then.
-                fork.at = Some(past.version());
-                changes_between(self.database(&fork.template)?.snapshot(), past.snapshot())
-            }
-        };
-        self.append(Entry::Fork { fork, back })
-    }
-
-    /// Commits a merge that was planned for what both databases hold now.
-    /// `None`: there was nothing to merge.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflicts`] if some are not decided, [`StoreError::Moved`] if one of the two has
-    /// changed since: plan it anew. See [`World::commit`] for the others.
-    pub fn merge(
-        &mut self,
-        merge: &mut Merge,
-        source: Source,
-        heard_at: Timestamp,
-    ) -> Result<Option<Version>, StoreError> {
-        for planned in [&merge.from, &merge.into] {
-            if self.database(&planned.name)?.state() != planned.state {
-                return Err(StoreError::Moved { name: planned.name.to_string() });
-            }
-        }
-        if merge.conflicts() > 0 {
-            return Err(merge.refusal(self.schema()));
-        }
-        if merge.rows.is_empty() && merge.changes().is_empty() {
-            return Ok(None);
-        }
-        let into = Arc::clone(&merge.into.name);
-        self.commit(&into, merge.take_commit(source, heard_at)).map(Some)
-    }
-
     /// Notes that a database was asked; forgotten when the process ends.
-    pub fn note_used(&mut self, database: &str, at: Timestamp) {
+    pub fn note_used(&self, database: &str, at: Timestamp) {
         self.databases.note_used(database, at);
     }
 
-    /// Drops a fork. Forks that came from it stay as they are.
-    pub fn drop_database(&mut self, name: &str) -> Result<(), StoreError> {
-        if name == LIVE {
-            return Err(StoreError::LiveStays);
-        }
-        let name = Arc::clone(self.database(name)?.name());
-        self.append(Entry::Drop { name })
-    }
-
-    /// The one place that commits: durable first, then visible.
-    fn append(&mut self, entry: Entry) -> Result<(), StoreError> {
+    /// Makes an entry durable; its sequence.
+    fn write(&self, entry: &Entry) -> Result<u64, StoreError> {
         if let Some(reason) = &self.broken {
             return Err(StoreError::ReadOnly { reason: reason.clone() });
         }
-        let bytes = codec::encode(&entry, self.schema())?;
+        let bytes = codec::encode(entry, self.schema())?;
         if bytes.len() > ENTRY_BYTES_MAX {
             let (size_bytes, max_bytes) = (bytes.len(), ENTRY_BYTES_MAX);
             return Err(StoreError::TooLarge { size_bytes, max_bytes });
         }
-        let sequence = match self.journal.append(&bytes) {
-            Ok(sequence) => sequence,
-            Err(error) => {
-                let error = StoreError::from(error);
-                self.broken = error.detail();
-                return Err(error);
-            }
-        };
-        drop(bytes);
-        // What `encode` took, `take` takes: both databases were looked up before.
+        Ok(self.journal.append(&bytes)?)
+    }
+
+    /// Makes visible what was written. What `encode` took, this takes: the writer looked both databases
+    /// up before.
+    fn take(&mut self, entry: &Entry, sequence: u64) -> Result<(), StoreError> {
         let past = &mut self.past;
         self.databases
-            .take(&entry, &mut |before, entry| past.note_change(before, entry))
+            .take(entry, &mut |before, entry| past.note_change(before, entry))
             .map_err(|reason| StoreError::Damaged { sequence, reason })?;
-        self.past.note(&entry, sequence);
+        self.past.note(entry, sequence);
         Ok(())
     }
 
@@ -441,18 +306,4 @@ impl World {
         self.torn_tail = Some(reason);
         Ok(())
     }
-}
-
-/// `@` names the past, `/` and quotes would need care everywhere.
-fn check_name(name: &str) -> Result<(), StoreError> {
-    let reason = if name.is_empty() {
-        "it is empty"
-    } else if name.len() > NAME_BYTES_MAX {
-        "it is too long"
-    } else if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
-        "it holds a character that is no letter, digit, -, _ or ."
-    } else {
-        return Ok(());
-    };
-    Err(StoreError::BadName { name: name.into(), reason })
 }

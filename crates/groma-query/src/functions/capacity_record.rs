@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use groma_capacity::report::{self, Holder, Names, ReportError};
 use groma_model::{EntityRef, Observation, Raw, Source, Timestamp, Value};
-use groma_store::{Change, Commit, Entity, Snapshot, identify};
+use groma_store::{Change, Commit, Entity, Snapshot, Writer as _, identify};
 
 use super::arguments::Function;
 use crate::capacity::Row;
@@ -47,7 +47,7 @@ pub(super) static FUNCTION: Function = Function {
         changes.extend(told);
         let commit = Commit { problems, ..Commit::new(source, heard_at, changes) };
         let version = engine
-            .world()
+            .turn()
             .commit_under(snapshot.schema(), database, commit)
             .map_err(QueryError::from)?;
         for said in said.iter().filter(|said| said.kind == "capacity.scalability") {

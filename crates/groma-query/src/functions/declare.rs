@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use groma_model::{EntityRef, Interval, Kind, Source, Timestamp, Version};
-use groma_store::{Change, Commit, Ruling, Verdict};
+use groma_store::{Change, Commit, Ruling, Verdict, Writer as _};
 
 use super::arguments::Call;
 use crate::{QueryError, View};
@@ -67,7 +67,7 @@ impl<'a> Declaration<'a> {
         let commit = Commit::new(Arc::clone(&self.source), self.now, changes);
         let database = self.call.database();
         let committed =
-            self.call.engine_to_change(crate::Role::Operator)?.world().commit(database, commit);
+            self.call.engine_to_change(crate::Role::Operator)?.turn().commit(database, commit);
         Ok(committed.map_err(QueryError::from)?)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use groma_model::split_texts;
+use groma_store::Writer as _;
 
 use super::arguments::Function;
 use crate::{QueryError, schema_changes};
@@ -18,11 +19,11 @@ pub(super) static FUNCTION: Function = Function {
         let files = split_texts(call.text(0).unwrap_or_default());
         let view = call.view()?;
         let (before, after) = {
-            let mut world = call.engine_to_change(crate::Role::Admin)?.world();
-            let before = Arc::clone(world.schema());
+            let mut turn = call.engine_to_change(crate::Role::Admin)?.turn();
+            let before = Arc::clone(turn.schema());
             let now = crate::clock::now();
-            world.apply_schema(files, "sql".into(), now).map_err(QueryError::from)?;
-            (before, Arc::clone(world.schema()))
+            turn.apply_schema(files, "sql".into(), now).map_err(QueryError::from)?;
+            (before, Arc::clone(turn.schema()))
         };
         schema_changes::push(&before, &after, view.world_database(), sheet)
     },

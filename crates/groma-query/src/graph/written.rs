@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::session_state::SessionState;
 use groma_model::{EntityRef, Fact, Interval, Source, Value};
-use groma_store::{Change, Commit};
+use groma_store::{Change, Commit, Writer as _};
 
 use super::definition::{self, Definition};
 use super::property_graph::{CABLING, MODEL, PropertyGraph};
@@ -100,8 +100,8 @@ pub(crate) async fn drop_graph(
 async fn commit(session: &Session, source: Source, changes: Vec<Change>) -> Result<(), QueryError> {
     let database = session.database().to_owned();
     session
-        .change_world(move |world, now| {
-            world.commit(&database, Commit::new(source, now, changes)).map(|_| ())
+        .change_world(move |turn, now| {
+            turn.commit(&database, Commit::new(source, now, changes)).map(|_| ())
         })
         .await
 }

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt;
 use groma_events::{SegmentOptions, SegmentWriter};
 use groma_model::{Observation, Raw, Schema, SchemaText, Timestamp};
 use groma_query::{Engine, EngineOptions, Outcome, QueryError, Session};
-use groma_store::{Commit, LIVE, MemoryJournal, Poll, PollOutcome, Segment, World, identify};
+use groma_store::{
+    Commit, LIVE, MemoryJournal, Poll, PollOutcome, Segment, SharedWorld, World, Writer as _,
+    identify,
+};
 use groma_trace::{Direction, MessageBatch, MessageRecord};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 
@@ -19,14 +22,15 @@ use crate::Answer;
 #[derive(Clone)]
 pub(crate) struct WorldHandle {
     engine: Engine,
-    world: Arc<Mutex<World>>,
+    world: Arc<SharedWorld>,
     folder: Arc<tempfile::TempDir>,
 }
 
 impl WorldHandle {
     pub(crate) fn new() -> WorldHandle {
         let world = World::open(schema(), Box::new(MemoryJournal::default())).unwrap();
-        let (world, folder) = (Arc::new(Mutex::new(world)), Arc::new(tempfile::tempdir().unwrap()));
+        let (world, folder) =
+            (Arc::new(SharedWorld::new(world)), Arc::new(tempfile::tempdir().unwrap()));
         WorldHandle { engine: engine(&world, &folder), world, folder }
     }
 
@@ -52,7 +56,7 @@ impl WorldHandle {
             lines.partition(|line| line.starts_with("message "));
         let (polls, entities): (Vec<&str>, Vec<&str>) =
             entities.into_iter().partition(|line| line.starts_with("poll "));
-        let mut world = self.world.lock().unwrap();
+        let mut world = self.world.turn();
         let mut said: Vec<_> = entities.into_iter().map(observation).collect();
         for (_, heard, said) in said.iter_mut().filter(|(source, ..)| source == STORY) {
             *heard = heard_at;
@@ -93,7 +97,7 @@ impl WorldHandle {
     }
 }
 
-fn engine(world: &Arc<Mutex<World>>, folder: &tempfile::TempDir) -> Engine {
+fn engine(world: &Arc<SharedWorld>, folder: &tempfile::TempDir) -> Engine {
     let options = EngineOptions {
         segments_folder: Some(folder.path().to_owned()),
         ..EngineOptions::default()

@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use groma_connect::Input;
 use groma_events::{EventsError, SegmentOptions, SegmentReader, SegmentWriter};
 use groma_model::{Source, Timestamp};
 use groma_query::QueryError;
-use groma_store::{Segment, World};
+use groma_store::{Segment, SharedWorld};
 use groma_trace::{MessageBatch, MessageRecord};
 
 /// Records in one segment.
@@ -61,14 +61,14 @@ impl Messages {
     pub(super) fn begin(
         &mut self,
         input: &Input,
-        world: &Mutex<World>,
+        world: &SharedWorld,
         database: &str,
     ) -> Result<Option<u64>, QueryError> {
         let [path] = input.paths.as_slice() else { return Ok(None) };
         let Some(is_parquet) = first_bytes(path, input) else { return Ok(None) };
         let Ok(hash) = hash(path) else { return Ok(None) }; // the decoder will say why
         self.stem = format!("{}-{hash:016x}", input.importer.name);
-        let known: Vec<_> = (super::lock(world).segments(database)?)
+        let known: Vec<_> = (world.now().segments(database)?)
             .filter(|row| row.segment.file.starts_with(&self.stem))
             .map(|row| row.segment.records)
             .collect();

@@ -11,12 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::error::{refused, to_wire};
 use crate::metrics::DoorMetrics;
-use crate::work::{self, Limits, Task};
+use crate::work::{self, Limits};
 
 /// One client.
 pub(crate) struct Connection {
     pub(crate) session: Arc<Session>,
-    engine_threads: Handle,
+    pub(super) engine_threads: Handle,
     running: Mutex<Option<watch::Sender<bool>>>,
     copying: Mutex<Option<(CopyIn, Limits)>>,
     pub(crate) metrics: Arc<DoorMetrics>,
@@ -64,14 +64,6 @@ impl Connection {
         work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
     ) -> PgWireResult<T> {
         work::run(&self.engine_threads, limits, work).await.map_err(to_wire)
-    }
-
-    /// Starts work on the engine's threads; it ends when the [`Task`] is dropped.
-    pub(crate) fn spawn<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Task<T> {
-        work::spawn(&self.engine_threads, work)
     }
 
     /// Begins to take lines from the client.

@@ -15,7 +15,7 @@ use groma_model::{EntityRef, Observation, Raw, Schema, Timestamp, Version};
 use groma_server::RedbJournal;
 use groma_store::{
     Change, Commit, Database, Decisions, Fork, ForkMode, LIVE, MemoryJournal, Merge, Side,
-    StoreError, World, changes_between, identify,
+    StoreError, World, Writer as _, changes_between, identify,
 };
 use tempfile::TempDir;
 

@@ -27,14 +27,8 @@ impl World {
         }))
     }
 
-    /// Takes the next step of a compaction, [durable at once](Compaction); `true`: it was the last.
-    /// With the first one the versions before the oldest are given up. No answer about what is kept
-    /// changes, also if other steps never come.
-    ///
-    /// # Errors
-    /// [`StoreError::Moved`] if another compaction came between. After [`StoreError::Journal`] the world
-    /// takes no more commits until it is opened anew, and then finds the step done or not.
-    pub fn compact(&mut self, compaction: &mut Compaction) -> Result<bool, StoreError> {
+    /// See [`Writer::compact`](crate::Writer::compact).
+    pub(super) fn rewrite(&mut self, compaction: &mut Compaction) -> Result<bool, StoreError> {
         if let Some(reason) = &self.broken {
             return Err(StoreError::ReadOnly { reason: reason.clone() });
         }
@@ -57,10 +51,5 @@ impl World {
             error
         })?;
         Ok(compaction.is_done())
-    }
-
-    /// Gives room that a compaction made back to the disk, if nobody reads the past meanwhile.
-    pub fn shrink_journal(&mut self) {
-        self.journal.shrink();
     }
 }

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use groma_model::{Timestamp, Version};
-use groma_store::{CompactionReport, Database, Decisions, LIVE, Merge, StoreError, World};
+use groma_store::{
+    CompactionReport, Database, Decisions, LIVE, Merge, StoreError, World, Writer as _,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

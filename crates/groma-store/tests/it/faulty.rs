@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use groma_model::Timestamp;
-use groma_store::{Journal, JournalError, JournalReader, LIVE, StoreError, World};
+use groma_store::{Journal, JournalError, JournalReader, LIVE, StoreError, World, Writer as _};
 use proptest::prelude::*;
 
 use crate::made::{commit, schema, shown};
@@ -58,7 +58,7 @@ impl Journal for Faulty {
         Ok(Box::new(Kept(self.entries.lock().unwrap().clone())))
     }
 
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
+    fn append(&self, entry: &[u8]) -> Result<u64, JournalError> {
         let mut entries = self.entries.lock().unwrap();
         let sequence = entries.last().map_or(1, |(last, _)| last + 1);
         if let Some((at, leaves)) = self.fails

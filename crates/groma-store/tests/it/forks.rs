@@ -6,7 +6,7 @@ use std::sync::Arc;
 use groma_model::{EntityRef, Fact, Source, Timestamp, Value, Version};
 use groma_store::{
     Change, Commit, Decisions, Entity, Fork, ForkMode, LIVE, MemoryJournal, Merge, Resolution,
-    Side, Snapshot, StoreError, World, own_changes,
+    Side, Snapshot, StoreError, World, Writer as _, own_changes,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 use groma_model::{Problem, Timestamp, Version};
 use groma_store::{
     Change, Commit, Decisions, Fork, ForkMode, LIVE, Merge, Segment, Side, Snapshot, World,
-    changes_between,
+    Writer as _, changes_between,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

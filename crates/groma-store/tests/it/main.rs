@@ -11,5 +11,6 @@ mod made;
 mod oracle;
 mod past;
 mod schema;
+mod shared;
 mod truth;
 mod world;

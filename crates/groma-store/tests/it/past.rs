@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use groma_model::{Timestamp, Version};
-use groma_store::{Change, Database, LIVE, Snapshot, StoreError, World};
+use groma_store::{Change, Database, LIVE, Snapshot, StoreError, World, Writer as _};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use groma_model::{Observation, Schema, SchemaText, Timestamp, Version, split_texts};
 use groma_store::{
-    Commit, Journal, JournalError, JournalReader, LIVE, MemoryJournal, StoreError, World, check,
-    identify,
+    Commit, Journal, JournalError, JournalReader, LIVE, MemoryJournal, StoreError, World,
+    Writer as _, check, identify,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ impl Journal for Shared {
         self.0.lock().unwrap().reader()
     }
 
-    fn append(&mut self, entry: &[u8]) -> Result<u64, JournalError> {
+    fn append(&self, entry: &[u8]) -> Result<u64, JournalError> {
         self.0.lock().unwrap().append(entry)
     }
 

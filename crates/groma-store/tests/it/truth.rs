@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use groma_model::{Observation, Schema, Timestamp};
 use groma_store::{
-    Commit, Freshness, LIVE, MemoryJournal, Poll, PollOutcome, Reason, World, identify,
+    Commit, Freshness, LIVE, MemoryJournal, Poll, PollOutcome, Reason, World, Writer as _, identify,
 };
 
 const HOUR: i64 = 3_600_000_000_000;

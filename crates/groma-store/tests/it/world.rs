@@ -5,6 +5,7 @@ use std::sync::Arc;
 use groma_model::{Problem, Source, Timestamp, Value, Version};
 use groma_store::{
     COMMITS_KEPT_MAX, Commit, LIVE, MemoryJournal, PROBLEMS_KEPT_MAX, Segment, StoreError, World,
+    Writer as _,
 };
 
 use crate::made::{commit, observations, schema};
