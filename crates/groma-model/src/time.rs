@@ -101,8 +101,11 @@ fn split_offset(clock: &str) -> Option<(&str, i64)> {
     }
     let Some(at) = clock.rfind(['+', '-']) else { return Some((clock, 0)) };
     let digits: String = clock[at + 1..].chars().filter(|c| *c != ':').collect();
-    let hours = number(digits.get(..2)?)?;
+    let hours = number(digits.get(..2)?).filter(|hours| *hours < 24)?;
     let minutes = if digits.len() > 2 { number(digits.get(2..)?)? } else { 0 };
+    if minutes > 59 {
+        return None;
+    }
     let sign = if clock.as_bytes()[at] == b'-' { -1 } else { 1 };
     Some((&clock[..at], sign * (hours * 3600 + minutes * 60)))
 }
@@ -180,6 +183,8 @@ mod tests {
             "yesterday",
             "2026-13-01",
             "2026-11-20T25:00",
+            "2026-11-20T10:00+25:00",
+            "2026-11-20T10:00+00123456789012345678",
             "99999-01-01",
             "2026-11-2\u{e9}T10:00",
         ] {

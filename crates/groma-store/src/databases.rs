@@ -258,16 +258,17 @@ impl Databases {
 
     /// A follower that is itself followed catches up at once, so that its followers see it move.
     fn tell_followers(&mut self, name: &str) {
-        let Some(followers) = self.followers.get(name).filter(|followers| !followers.is_empty())
-        else {
-            return;
-        };
-        let Some(template) = self.find(name).cloned() else { return };
-        for follower in followers.clone() {
-            if let Some(held) = self.by_name.get_mut(&follower) {
-                held.template_moved(template.clone());
+        let mut moved: Vec<Arc<str>> = vec![name.into()];
+        while let Some(name) = moved.pop() {
+            let followers = self.followers.get(&name).cloned().unwrap_or_default();
+            let template = self.find(&name).filter(|_| !followers.is_empty()).cloned();
+            let Some(template) = template else { continue };
+            for follower in &followers {
+                if let Some(held) = self.by_name.get_mut(follower) {
+                    held.template_moved(template.clone());
+                }
             }
-            self.tell_followers(&follower);
+            moved.extend(followers);
         }
     }
 

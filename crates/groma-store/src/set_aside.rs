@@ -85,10 +85,10 @@ impl SetAside {
                     self.unfit.remove(&(entity.clone(), *attribute, source, *valid_from));
                 }
                 Change::Remove { entity } => {
-                    self.unfit = (self.unfit.iter())
-                        .filter(|((unfit, ..), _)| unfit != entity)
-                        .map(|(place, unfit)| (place.clone(), unfit.clone()))
-                        .collect();
+                    let first = (entity.clone(), AttributeIndex::MIN, "".into(), Timestamp::MIN);
+                    let of_it = self.unfit.range(first..).take_while(|((of, ..), _)| of == entity);
+                    let gone: Vec<_> = of_it.map(|(place, _)| place.clone()).collect();
+                    gone.iter().for_each(|place| drop(self.unfit.remove(place)));
                 }
                 _ => {}
             }

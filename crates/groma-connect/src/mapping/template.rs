@@ -217,7 +217,10 @@ impl Filter {
             return match (sign, number) {
                 ('/' | '%', 0) => Err(format!("\"{text}\" divides by zero")),
                 ('+', number) => Ok(Filter::Add(number)),
-                ('-', number) => Ok(Filter::Add(-number)),
+                ('-', number) => {
+                    let by = number.checked_neg();
+                    by.map(Filter::Add).ok_or_else(|| format!("\"{text}\" is too large a step"))
+                }
                 ('*', number) => Ok(Filter::Multiply(number)),
                 ('/', number) => Ok(Filter::Divide(number)),
                 (_, number) => Ok(Filter::Modulo(number)),

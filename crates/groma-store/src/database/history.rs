@@ -1,5 +1,6 @@
 //! What a database was before: which database it came from, its commits and its segments.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use groma_model::{Source, Timestamp, Version};
@@ -85,11 +86,24 @@ impl Database {
         let commits: Vector<_> =
             self.commits.iter().filter(|row| row.version <= at).cloned().collect();
         let mut sources: OrdMap<Source, SourceState> = OrdMap::new();
+        // Of the commits before some may be too long ago to be kept; of those after none is.
+        let mut later: HashMap<&Source, (u64, u64)> = HashMap::new();
+        for row in self.commits.iter().filter(|row| at < row.version) {
+            let (commits, problems) = later.entry(&row.source).or_default();
+            (*commits, *problems) = (*commits + 1, *problems + row.problems);
+        }
+        for (source, now) in &self.sources {
+            let (commits, problems) = later.get(source).copied().unwrap_or_default();
+            let commits = now.commits.saturating_sub(commits);
+            let problems = now.problems.saturating_sub(problems);
+            if commits > 0 {
+                let state = sources.entry(Arc::clone(source)).or_default();
+                (state.commits, state.problems) = (commits, problems);
+            }
+        }
         for row in &commits {
             let state = sources.entry(Arc::clone(&row.source)).or_default();
             state.heard_at = state.heard_at.max(Some(row.heard_at));
-            state.commits += 1;
-            state.problems += row.problems;
             if row.changes > 0 {
                 state.content_at = state.content_at.max(Some(row.heard_at));
             }

@@ -225,7 +225,7 @@ impl SourceState {
         let kept = (self.batches.iter()).flat_map(move |batch| {
             batch.problems.iter().map(move |problem| row(problem.clone(), batch))
         });
-        let not_kept = self.problems - self.problems_kept as u64;
+        let not_kept = self.problems.saturating_sub(self.problems_kept as u64);
         let counted = (self.batches.front()).filter(|_| not_kept > 0).map(move |batch| {
             let reason = format!("{not_kept} more problems of this source were not kept");
             row(Problem::new("", "", reason), batch)

@@ -457,3 +457,24 @@ fn remove(farm: &str) -> Change {
     let kind = schema().find("service.farm").unwrap().id;
     Change::Remove { entity: EntityRef { kind, key: farm.into() } }
 }
+
+/// Each follows the one before: telling all of them is no recursion.
+#[test]
+fn a_long_row_of_forks_follows_to_its_end() {
+    const LENGTH: usize = 1_000;
+    const STACK_BYTES: usize = 256 << 10;
+    let row = || {
+        let mut world = world();
+        let mut template = LIVE.to_owned();
+        for number in 0..LENGTH {
+            let name = format!("f{number}");
+            track(&mut world, &name, &template);
+            template = name;
+        }
+        world.commit(LIVE, commit("cmdb", "farm f balancing=nearest", 1)).unwrap();
+        let [last, live] = [&template, LIVE].map(|name| shown(&world.snapshot(name).unwrap()));
+        assert_eq!(last, live);
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(row).unwrap();
+    thread.join().unwrap();
+}
