@@ -5,9 +5,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream as _, StreamExt as _, future};
+use futures::{Sink, SinkExt as _, Stream as _, StreamExt as _, future};
 use pgwire::api::{ClientInfo as _, PgWireConnectionState};
-use pgwire::messages::PgWireFrontendMessage;
+use pgwire::error::{ErrorInfo, PgWireError};
+use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use pgwire::tokio::server::{negotiate_tls, process_error, process_message};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -83,7 +84,7 @@ async fn converse(socket: TcpStream, door: &Arc<Door>) -> io::Result<()> {
                             "Connect again; the server was started with --idle-timeout.".into(),
                         );
                         door.note(&error);
-                        return process_error(&mut socket, error, false).await;
+                        return dismiss(&mut socket, error.into()).await;
                     }
                 },
                 None => socket.next().await,
@@ -97,6 +98,11 @@ async fn converse(socket: TcpStream, door: &Arc<Door>) -> io::Result<()> {
             PgWireConnectionState::CopyInProgress(extended) => extended,
             _ => message.is_extended_query(),
         };
+        let is_coming_in = matches!(
+            socket.state(),
+            PgWireConnectionState::AwaitingStartup
+                | PgWireConnectionState::AuthenticationInProgress
+        );
         let handlers = || Arc::clone(door);
         let processed = process_message(
             message,
@@ -109,9 +115,25 @@ async fn converse(socket: TcpStream, door: &Arc<Door>) -> io::Result<()> {
         );
         if let Err(error) = Box::pin(processed).await {
             door.note(&error);
-            process_error(&mut socket, error, waits_for_sync).await?;
+            let told = ErrorInfo::from(error);
+            if is_coming_in || told.is_fatal() {
+                return dismiss(&mut socket, told).await;
+            }
+            let told = PgWireError::UserError(Box::new(told));
+            process_error(&mut socket, told, waits_for_sync).await?;
         }
     }
+}
+
+/// Tells why, as the last word. Whoever is not in gets no second try on the same socket: it would be
+/// outside of the bounds of time and bytes that hold for strangers.
+async fn dismiss<C>(client: &mut C, mut why: ErrorInfo) -> io::Result<()>
+where
+    C: Sink<PgWireBackendMessage, Error = io::Error> + Unpin,
+{
+    why.severity = "FATAL".to_owned();
+    client.send(PgWireBackendMessage::ErrorResponse(why.into())).await?;
+    client.close().await
 }
 
 /// Whether both ends are on this machine.

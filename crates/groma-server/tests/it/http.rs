@@ -25,20 +25,20 @@ fn with(config: ServeConfig, options: StoreOptions) -> Served {
 }
 
 /// What came back: status, head and body.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }
 
 /// HTTP/1.0, so that a body is what comes until the end.
-fn request(address: SocketAddr, what: &str, headers: &[&str], body: &str) -> Answer {
+pub(crate) fn request(address: SocketAddr, what: &str, headers: &[&str], body: &str) -> Answer {
     let mut socket = TcpStream::connect(address).unwrap();
     let mut text = format!("{what} HTTP/1.0\r\nContent-Length: {}\r\n", body.len());
     if !headers.iter().any(|header| header.starts_with("Host:")) {

@@ -20,4 +20,5 @@ mod roles;
 mod savepoints;
 mod schedule;
 mod served;
+mod strangers;
 mod tls;

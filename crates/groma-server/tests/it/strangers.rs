@@ -1,0 +1,57 @@
+//! Sockets of whoever is not in, or says nothing: what they may take from those who work.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use groma_server::{ServeConfig, StoreOptions};
+
+use crate::http::request;
+use crate::served::Served;
+
+/// Far more than anything here takes on a quiet machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn served(config: ServeConfig) -> Served {
+    let http = Some("127.0.0.1:0".parse().unwrap());
+    Served::with(ServeConfig { http, ..config }, StoreOptions::default(), |_| ())
+}
+
+/// The first message of protocol 3.
+fn startup(database: &str) -> Vec<u8> {
+    let text = format!("user\0stranger\0database\0{database}\0\0");
+    let length = (8 + text.len()) as u32;
+    [&length.to_be_bytes()[..], &[0, 3, 0, 0], text.as_bytes()].concat()
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// All that comes until the end.
+fn rest(socket: &mut TcpStream) -> String {
+    let mut rest = Vec::new();
+    socket.read_to_end(&mut rest).unwrap();
+    String::from_utf8_lossy(&rest).into_owned()
+}
+
+fn metrics(served: &Served) -> String {
+    request(served.http.unwrap(), "GET /metrics", &[], "").text().to_owned()
+}
+
+#[test]
+fn whoever_was_refused_holds_nothing_even_if_it_stays() {
+    let served = served(ServeConfig::default());
+    let mut socket = connect(served.address);
+    socket.write_all(&startup("nowhere")).unwrap();
+    let told = rest(&mut socket);
+    assert!(told.contains("FATAL") && told.contains("nowhere"), "{told}");
+    assert!(!told.ends_with("Z\0\0\0\u{5}I"), "it is not ready for a query: {told:?}");
+    let began = Instant::now();
+    while !metrics(&served).contains("groma_connections{door=\"wire\"} 0\n") {
+        assert!(began.elapsed() < PATIENCE, "its socket is still attended");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
