@@ -1,6 +1,7 @@
 //! Writes a segment: whole or not at all.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ use parquet::schema::types::ColumnPath;
 
 use crate::EventsError;
 use crate::segment::{DIRECTION_RECEIVE, DIRECTION_SEND, column, schema};
+
+/// Most writers of one segment at the same time, with those that a killed process left.
+const PARTS_MAX: u32 = 100;
 
 /// How a segment is written.
 #[derive(Debug, Clone)]
@@ -57,10 +61,7 @@ pub struct SegmentWriter {
 impl SegmentWriter {
     /// Starts a segment at `path`; an older file of that name stays until `finish`.
     pub fn create(path: &Path, options: SegmentOptions) -> Result<SegmentWriter, EventsError> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::create(&part).map_err(EventsError::io("create", &part))?;
+        let (part, file) = create_part(path).map_err(EventsError::io("create", path))?;
         let writer = ArrowWriter::try_new(file, schema(), Some(properties(&options)))
             .map_err(EventsError::parquet(path))?;
         Ok(SegmentWriter { path: path.into(), part, writer: Some(writer), records: 0 })
@@ -98,6 +99,21 @@ impl Drop for SegmentWriter {
             let _ = fs::remove_file(&self.part);
         }
     }
+}
+
+/// A file of its own, so that two writers of one segment do not write into each other's.
+fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
+    let mut created = Err(io::ErrorKind::AlreadyExists.into());
+    for number in 0..PARTS_MAX {
+        let mut part = path.as_os_str().to_owned();
+        part.push(format!(".{number}.part"));
+        let part = PathBuf::from(part);
+        created = File::create_new(&part).map(|file| (part, file));
+        if !matches!(&created, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+            break;
+        }
+    }
+    created
 }
 
 /// A new name is durable when its folder is.

@@ -10,6 +10,7 @@
 //! its input, and records are counted once by their message id.
 
 mod asking;
+mod claims;
 mod mark;
 mod messages;
 
@@ -30,6 +31,7 @@ use groma_store::{
 use crate::clock::{now, timestamp};
 pub(crate) use asking::{Unheard, variables};
 pub(crate) use mark::mark;
+use claims::Claims;
 use messages::Messages;
 
 /// Observations gathered before they are committed.
@@ -63,12 +65,13 @@ pub type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 pub struct FolderImporter {
     segments_folder: PathBuf,
     listener: Option<Listener>,
+    claims: Claims,
 }
 
 impl FolderImporter {
     /// Writes segments to this folder, which must be there.
     pub fn new(segments_folder: PathBuf, listener: Option<Listener>) -> FolderImporter {
-        FolderImporter { segments_folder, listener }
+        FolderImporter { segments_folder, listener, claims: Claims::default() }
     }
 }
 
@@ -268,7 +271,11 @@ impl<'a> Reading<'a> {
             problems: Vec::new(),
             known_problems,
             entities: HashSet::new(),
-            messages: Messages::new(importer.segments_folder.clone(), Arc::clone(&source)),
+            messages: Messages::new(
+                importer.segments_folder.clone(),
+                Arc::clone(&source),
+                importer.claims.clone(),
+            ),
             file: ImportedFile {
                 path: shown_path(input).display().to_string(),
                 importer: input.importer.name.to_owned(),

@@ -53,6 +53,21 @@ fn write(path: &Path, batch: &MessageBatch, row_group_records: usize) -> PathBuf
     path.into()
 }
 
+#[test]
+fn two_writers_of_one_segment_do_not_write_into_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.parquet");
+    let open = || SegmentWriter::create(&path, SegmentOptions::default()).unwrap();
+    let (mut first, mut second) = (open(), open());
+    first.write(&log(3)).unwrap();
+    second.write(&log(5)).unwrap();
+    assert_eq!(first.finish().unwrap().records, 12);
+    assert_eq!(records(&path).len(), 12);
+    assert_eq!(second.finish().unwrap().records, 20);
+    assert_eq!(records(&path).len(), 20);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no part is left");
+}
+
 fn records(path: &Path) -> Vec<MessageRecord> {
     let reader = SegmentReader::open(path).unwrap();
     let mut records = Vec::new();

@@ -13,6 +13,8 @@ use groma_query::QueryError;
 use groma_store::{Segment, SharedWorld};
 use groma_trace::{MessageBatch, MessageRecord};
 
+use super::claims::{Claim, Claims};
+
 /// Records in one segment.
 const SEGMENT_RECORDS_MAX: u64 = 16 << 20;
 /// Records gathered before they are written.
@@ -28,6 +30,9 @@ pub(super) struct Messages {
     source: Source,
     /// Start of the segments' names.
     stem: String,
+    claims: Claims,
+    /// Held until the segments are committed, so that a second import of the same bytes finds them.
+    claim: Option<Claim>,
     batch: MessageBatch,
     writer: Option<Writer>,
     finished: Vec<Segment>,
@@ -44,11 +49,13 @@ struct Writer {
 }
 
 impl Messages {
-    pub(super) fn new(folder: PathBuf, source: Source) -> Messages {
+    pub(super) fn new(folder: PathBuf, source: Source, claims: Claims) -> Messages {
         Messages {
             folder,
             source,
             stem: String::new(),
+            claims,
+            claim: None,
             batch: MessageBatch::default(),
             writer: None,
             finished: Vec::new(),
@@ -57,7 +64,8 @@ impl Messages {
     }
 
     /// Looks at the input before it is decoded. `Some`: its messages need no decoding, and how many
-    /// there are: they were imported before, or the file is a segment and was copied.
+    /// there are: they were imported before, or the file is a segment and was copied. Waits for another
+    /// import of the same bytes.
     pub(super) fn begin(
         &mut self,
         input: &Input,
@@ -68,6 +76,7 @@ impl Messages {
         let Some(is_parquet) = first_bytes(path, input) else { return Ok(None) };
         let Ok(hash) = hash(path) else { return Ok(None) }; // the decoder will say why
         self.stem = format!("{}-{hash:016x}", input.importer.name);
+        self.claim = Some(self.claims.take(&self.stem));
         let known: Vec<_> = (world.now().segments(database)?)
             .filter(|row| row.segment.file.starts_with(&self.stem))
             .map(|row| row.segment.records)

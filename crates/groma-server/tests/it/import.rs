@@ -1,6 +1,10 @@
 //! Import through SQL: what it reports is there, twice is once, and bad input is a row.
 
 use std::fs;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use groma_server::{Progress, ServeConfig, StoreOptions};
 
 use crate::served::Served;
 
@@ -40,6 +44,40 @@ fn importing_twice_doubles_nothing() {
         assert!(problems >= 2, "{problems} problems: the bad value and the file nobody knows");
         assert_eq!(segments, 1);
         assert!(messages > 0);
+    });
+}
+
+#[test]
+fn two_imports_of_one_file_at_once_are_one() {
+    // Each import that has begun to read waits for the other: for a while, as the other may not.
+    let begun = (Mutex::new(0), Condvar::new());
+    let wait = move |progress: Progress<'_>| {
+        if progress.facts + progress.messages == 0 {
+            let mut count = begun.0.lock().unwrap();
+            *count += 1;
+            begun.1.notify_all();
+            drop(begun.1.wait_timeout_while(count, Duration::from_secs(1), |count| *count < 2));
+        }
+    };
+    let options = StoreOptions { progress: Some(Arc::new(wait)), ..StoreOptions::default() };
+    let served = Served::with(ServeConfig::default(), options, |_| ());
+    let input = tempfile::TempDir::new().unwrap();
+    let file = input.path().join("spans.json");
+    fs::write(&file, SPAN).unwrap();
+    let import = format!("SELECT messages FROM import('{}')", file.display());
+    served.run(async |served| {
+        let (one, other) = (served.client("live").await, served.client("live").await);
+        let (told, told_too) =
+            tokio::join!(one.query_one(&import, &[]), other.query_one(&import, &[]));
+        let messages: i64 = told.unwrap().get(0);
+        assert!(messages > 0);
+        assert_eq!(told_too.unwrap().get::<_, i64>(0), messages);
+        let count = async |sql: &str| one.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+        assert_eq!(count("SELECT count(*) FROM model.segments").await, 1);
+        assert_eq!(
+            count("SELECT \"count\" FROM trace.counts WHERE name = 'messages'").await,
+            messages
+        );
     });
 }
 
