@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use groma_model::{Schema, Timestamp, Version};
 use groma_network::{Network, PathClass};
@@ -205,13 +204,6 @@ fn a_model_of_malt_becomes_a_fabric() {
     assert_eq!((count("entities"), count("relationships")), (6_133, 7_064));
     let bytes = model.to_string().into_bytes();
     let folder = folder(&[("mapping.toml", MALT.as_bytes()), ("model.json", &bytes)]);
-    let started = Instant::now();
-    let found = groma_connect::discover(folder.path()).unwrap();
-    let mut observed = 0;
-    found.inputs[0].decode(Timestamp(1), &mut |heard| observed += heard.observations.len());
-    let took = started.elapsed();
-    println!("{observed} entities and cables in {took:?}");
-    assert!(took < Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 }), "{took:?}");
     let world = hear(folder.path());
     assert_eq!(world.reasons(), Vec::<&str>::new());
     assert_eq!(world.count("physical.link"), 64 * 16 + 512);

@@ -95,7 +95,6 @@ pub(super) async fn answer(
     form: Option<Form>,
     question: Question,
 ) -> Response {
-    door.metrics.http.statements.fetch_add(1, Relaxed);
     let answered = match form.or(asking.form) {
         Some(form) => try_answer(door, asking.who, form, question).await,
         None => Err(Problem::new("22023", "none of the forms of Accept is offered").with_hint(
@@ -121,6 +120,7 @@ async fn try_answer(
         )
         .with_hint("Try again, or start the server with a larger --connections."));
     };
+    door.metrics.http.statements.fetch_add(1, Relaxed);
     let database = question.database.as_deref().unwrap_or(DEFAULT_DATABASE);
     let session = Arc::new(door.engine.session_for(database, who)?);
     let (cancel, limits) = Limits::begin(session.statement_timeout());

@@ -11,8 +11,8 @@ use crate::served::Served;
 /// Hours of work that gives one row.
 pub(crate) const LONG: &str = "SELECT sum(a.value * b.value) FROM generate_series(1, 3000000) a \
     CROSS JOIN generate_series(1, 3000000) b";
-/// Far less than the statement would take, far more than ending it does.
-const SOON: Duration = Duration::from_secs(20);
+/// Far less than the statement would take, far more than ending it does, on a busy machine too.
+const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_cancel_ends_the_statement_and_not_the_session() {
@@ -20,16 +20,27 @@ fn a_cancel_ends_the_statement_and_not_the_session() {
     served.run(async |served| {
         let client = served.client("live").await;
         let token = client.cancel_token();
-        let canceller = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            token.cancel_query(NoTls).await.unwrap();
-        });
-        let started = Instant::now();
-        let error = client.simple_query(LONG).await.map(drop).unwrap_err();
+        // A cancel that comes before the statement is of no effect.
+        let again_and_again = async {
+            loop {
+                token.cancel_query(NoTls).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let error = tokio::select! {
+            ended = client.simple_query(LONG) => ended.map(drop).unwrap_err(),
+            () = again_and_again => unreachable!(),
+            () = tokio::time::sleep(SOON) => panic!("no cancel takes"),
+        };
         assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED), "{error:?}");
-        assert!(started.elapsed() < SOON);
-        canceller.await.unwrap();
-        assert_eq!(client.query("SELECT 1", &[]).await.unwrap().len(), 1);
+        // The last cancel may still be on its way.
+        let one = loop {
+            match client.query("SELECT 1", &[]).await {
+                Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {}
+                answered => break answered,
+            }
+        };
+        assert_eq!(one.unwrap().len(), 1);
     });
 }
 
@@ -117,7 +128,10 @@ fn a_client_that_says_nothing_is_sent_away_if_the_server_was_told_so() {
     let served = Served::empty(ServeConfig { idle_timeout, ..ServeConfig::default() });
     served.run(async |served| {
         let client = served.client("live").await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(client.is_closed());
+        let began = Instant::now();
+        while !client.is_closed() {
+            assert!(began.elapsed() < SOON, "it is still let sit there");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     });
 }

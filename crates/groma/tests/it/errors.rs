@@ -1,7 +1,7 @@
 //! Errors: one line, what was asked, what to try; never a backtrace.
 
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::called::{Called, Groma};
 
@@ -49,16 +49,11 @@ fn a_data_folder_that_is_a_file_is_an_error() {
 #[test]
 fn a_store_in_use_is_said_to_be() {
     let groma = Groma::new();
-    let mut holder = groma.command(&["sql"]).stdin(Stdio::piped()).spawn().unwrap();
-    let store = groma.data().join("groma.redb");
-    for _ in 0..200 {
-        if store.exists() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    // The file is there a moment before it is locked.
-    std::thread::sleep(Duration::from_millis(500));
+    let mut holder = groma.command(&["sql"]);
+    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // When it has answered, it holds the store.
+    holder.stdin.as_mut().unwrap().write_all(b"SELECT 1;\n").unwrap();
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let called = groma.call(&["databases"]);
     drop(holder.stdin.take());
     holder.wait().unwrap();

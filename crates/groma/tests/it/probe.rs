@@ -115,13 +115,17 @@ fn a_terminal_is_drawn_in_place_and_ctrl_c_sums_up() {
     let Ok(mut terminal) = terminal else { return println!("skipped: script is not installed") };
     let mut out = terminal.stdout.take().unwrap();
     let (mut written, mut bytes) = (Vec::new(), [0; 4096]);
-    // Until the third window is drawn.
-    while String::from_utf8_lossy(&written).matches(" s by stat").count() < 3 {
+    // Until the fourth window begins: then all of the third is drawn, however the terminal cut it.
+    let before = loop {
+        let text = String::from_utf8_lossy(&written);
+        if let Some((third, _)) = text.match_indices("F\x1b[J").nth(2) {
+            let drawn = &text[..third];
+            break screen(&drawn[..drawn.rfind('\x1b').unwrap()]);
+        }
         let length = out.read(&mut bytes).unwrap();
-        assert!(length > 0, "{}", String::from_utf8_lossy(&written));
+        assert!(length > 0, "{text}");
         written.extend(&bytes[..length]);
-    }
-    let before = screen(&String::from_utf8_lossy(&written));
+    };
     assert_eq!(before.iter().filter(|line| line.contains(" s by stat")).count(), 1, "{before:#?}");
     assert!(before.iter().all(|line| line.chars().count() < WIDTH), "{before:#?}");
     assert!(before.iter().any(|line| line.ends_with('…')), "{before:#?}");

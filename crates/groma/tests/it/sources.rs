@@ -10,7 +10,7 @@ use crate::called::Groma;
 use crate::netbox_double::{Mood, TOKEN, serve};
 
 /// How long a server may take for what it does by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_server_asks_its_sources_reads_them_again_and_ends_when_told() {
