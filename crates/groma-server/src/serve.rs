@@ -120,7 +120,9 @@ pub struct Server {
     door: Arc<Door>,
     engine_threads: Runtime,
     sources: Sources,
+    /// Each door has sockets of its own, so that a crowd before one does not shut the other.
     sockets: Arc<Semaphore>,
+    http_sockets: Arc<Semaphore>,
     retain: Option<Duration>,
     _beacon: Beacon,
 }
@@ -166,6 +168,8 @@ impl Server {
             back_off: config.back_off,
         };
         sources.set(config.sources.clone());
+        let sockets_max = config.connections_max + SOCKETS_WITHOUT_SESSION_MAX;
+        let sockets = || Arc::new(Semaphore::new(sockets_max));
         Ok(Server {
             store,
             listener,
@@ -174,7 +178,8 @@ impl Server {
             door: Arc::new(door),
             engine_threads,
             sources,
-            sockets: Arc::new(Semaphore::new(config.connections_max + SOCKETS_WITHOUT_SESSION_MAX)),
+            sockets: sockets(),
+            http_sockets: sockets(),
             retain: config.retain,
             _beacon: beacon,
         })
@@ -219,7 +224,7 @@ impl Server {
     async fn serve_until(mut self, stop: BoxFuture<'static, ()>) {
         let (http_stop, http_stopped) = oneshot::channel::<()>();
         let http = self.http.take().map(|(listener, _)| {
-            let (door, sockets) = (Arc::clone(&self.door), Arc::clone(&self.sockets));
+            let (door, sockets) = (Arc::clone(&self.door), Arc::clone(&self.http_sockets));
             tokio::spawn(http::serve(listener, door, sockets, async { drop(http_stopped.await) }))
         });
         let retention = self.retain.map(|retain| {

@@ -55,3 +55,47 @@ fn whoever_was_refused_holds_nothing_even_if_it_stays() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_crowd_before_the_http_door_does_not_shut_the_wire() {
+    let served = served(ServeConfig { connections_max: 1, ..ServeConfig::default() });
+    // As many as that door takes.
+    let crowd: Vec<_> = (0..51).map(|_| connect(served.http.unwrap())).collect();
+    served.run(async |served| {
+        let client = served.client("live").await;
+        assert_eq!(client.query("SELECT 1", &[]).await.unwrap().len(), 1);
+    });
+    drop(crowd);
+}
+
+#[test]
+fn whoever_says_nothing_over_http_is_sent_away() {
+    let idle_timeout = Some(Duration::from_secs(3));
+    let served = served(ServeConfig { idle_timeout, ..ServeConfig::default() });
+    let [mut silent, mut slow, mut kept] = [(); 3].map(|()| connect(served.http.unwrap()));
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ").unwrap();
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    assert_eq!((rest(&mut silent), rest(&mut slow)), (String::new(), String::new()));
+    let answer = rest(&mut kept);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(metrics(&served).contains("groma_limits_hit_total{limit=\"idle_timeout\"} 3"));
+}
+
+#[test]
+fn a_long_answer_is_no_silence() {
+    let patience = Duration::from_secs(2);
+    let served = served(ServeConfig { idle_timeout: Some(patience), ..ServeConfig::default() });
+    for doubled in 11.. {
+        let began = Instant::now();
+        let rows = 1 << doubled;
+        let sql = format!(
+            "SELECT count(*) FROM generate_series(1, {rows}) a, generate_series(1, {rows}) b \
+             WHERE (a.value * b.value) % 7 = 0"
+        );
+        let answer = request(served.http.unwrap(), "POST /v1/sql", &[], &sql);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        if began.elapsed() > patience * 2 {
+            break;
+        }
+    }
+}
