@@ -37,5 +37,5 @@ pub use schedule::{
 pub use serve::{CONNECTIONS_MAX, DEFAULT_ADDRESS, ServeConfig, ServeError, Server};
 pub use store::{OpenError, Store, StoreOptions};
 pub use tls::{TlsError, TlsFiles};
-pub use users::{TOKENS_MAX, USERS_MAX, new_password};
+pub use users::{TOKENS_MAX, USER_TOKENS_MAX, USERS_MAX, new_password};
 pub use wire::{TextRows, text_rows};

@@ -26,6 +26,8 @@ const FILE: &str = "users.json";
 pub const USERS_MAX: usize = 10_000;
 /// Most tokens; those that have ended are forgotten when a new one is made.
 pub const TOKENS_MAX: usize = 10_000;
+/// Most tokens of one user, so that nobody takes those of all.
+pub const USER_TOKENS_MAX: usize = 100;
 /// Longest name of a user, as in PostgreSQL.
 const NAME_BYTES_MAX: usize = 63;
 /// Longest password.
@@ -73,7 +75,7 @@ impl UserBook {
         let nobody = || Verifier::of_nobody(name, book.nobody.as_bytes());
         let known = book.users.get(name);
         let verifier = known
-            .filter(|user| user.valid_until.is_none_or(|until| now().0 < until))
+            .filter(|user| user.is_valid())
             .and_then(|user| Verifier::parse(user.verifier.as_deref()?));
         let barred = known.and_then(|user| match user {
             user if !user.login => Some("may not log in; ALTER ROLE it with LOGIN"),
@@ -85,7 +87,8 @@ impl UserBook {
         Check { verifier: verifier.unwrap_or_else(nobody), barred }
     }
 
-    /// Whose token it is, and what it may do. `None`: it is none of ours, or has ended.
+    /// Whose token it is, and what it may do. `None`: it is none of ours, it has ended, or its user
+    /// may not come in any more.
     pub(crate) fn of_token(&self, text: &str) -> Option<(String, Role)> {
         let (id, secret) = text.strip_prefix(TOKEN_START)?.split_once('_')?;
         let book = self.lock();
@@ -94,7 +97,8 @@ impl UserBook {
         if !scram::equal(&scram::hash(secret.as_bytes()), &kept) {
             return None;
         }
-        let of_user = role(book.users.get(&token.user)?)?;
+        let user = book.users.get(&token.user).filter(|user| user.login && user.is_valid())?;
+        let of_user = role(user)?;
         Some((token.user.clone(), of_user.min(token.role.parse().ok()?)))
     }
 
@@ -218,6 +222,12 @@ impl Users for UserBook {
             let secret = URL_SAFE_NO_PAD.encode(random::<32>());
             let role = role.unwrap_or(of_user).min(of_user);
             let entry = TokenEntry {
+            let own = book.tokens.values().filter(|token| token.user == user).count();
+            if own >= USER_TOKENS_MAX {
+                let text = format!("{USER_TOKENS_MAX} tokens are the most of one user");
+                return Err(QueryError::new("54000", text)
+                    .with_hint("End some with drop_token; model.tokens lists them."));
+            }
                 user: user.to_owned(),
                 role: role.to_string(),
                 hash: STANDARD.encode(scram::hash(secret.as_bytes())),
@@ -246,6 +256,11 @@ impl Entry {
         if settings.password.is_some() {
             self.verifier = verifier.map(|verifier| verifier.print());
         }
+    /// Whether its time has not ended.
+    fn is_valid(&self) -> bool {
+        self.valid_until.is_none_or(|until| now().0 < until)
+    }
+
         if let Some(login) = settings.login {
             self.login = login;
         }

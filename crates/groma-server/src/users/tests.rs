@@ -69,3 +69,37 @@ fn a_token_works_until_its_end_and_goes_with_its_user() {
     assert_eq!(book.of_token(&text), None);
     assert!(book.tokens().is_empty());
 }
+
+#[test]
+fn a_token_opens_nothing_while_its_user_may_not_come_in() {
+    let folder = TempDir::new().unwrap();
+    let book = UserBook::open(folder.path()).unwrap();
+    book.change(&create("ann", "x", &[Role::Reader])).unwrap();
+    let (_, Secret(text)) = book.make_token("ann", None, Duration::from_secs(3600)).unwrap();
+    let alter = |settings| {
+        book.change(&UserChange::Alter { name: "ann".into(), settings }).unwrap();
+        book.of_token(&text).is_some()
+    };
+    let login = |login| UserSettings { login: Some(login), ..UserSettings::default() };
+    let until = |until| UserSettings { valid_until: Some(until), ..UserSettings::default() };
+    assert!(!alter(login(false)));
+    assert!(alter(login(true)));
+    assert!(!alter(until(Some(now()))));
+    assert!(alter(until(None)));
+}
+
+#[test]
+fn one_user_cannot_take_the_tokens_of_all() {
+    let folder = TempDir::new().unwrap();
+    let book = UserBook::open(folder.path()).unwrap();
+    let hour = Duration::from_secs(3600);
+    for name in ["ann", "bob"] {
+        book.change(&create(name, "x", &[Role::Reader])).unwrap();
+    }
+    for _ in 0..USER_TOKENS_MAX {
+        book.make_token("ann", None, hour).unwrap();
+    }
+    let refused = book.make_token("ann", None, hour).unwrap_err();
+    assert_eq!(refused.sqlstate(), "54000");
+    assert!(book.make_token("bob", None, hour).is_ok());
+}
