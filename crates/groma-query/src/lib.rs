@@ -60,4 +60,4 @@ pub use session::{
 };
 pub use users::{Secret, Token, User, UserChange, UserSettings, Users};
 pub(crate) use view::View;
-pub use who::{Role, Who};
+pub use who::{Role, Standing, Who};

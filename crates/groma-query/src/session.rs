@@ -9,6 +9,7 @@ mod scope;
 mod transaction;
 mod yielding;
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use crate::settings::Settings;
 use crate::statement::copy::Copy;
 use crate::statement::{self, CursorVerb, Parsed, Statement};
 use crate::users::UserChange;
-use crate::{Engine, QueryError, Role, Who, functions, graph, memory, pg};
+use crate::{Engine, QueryError, Role, Standing, Who, functions, graph, memory, pg};
 
 pub use bind::Given;
 pub use cursors::CURSORS_MAX;
@@ -113,6 +114,8 @@ pub struct Session {
     cursors: Mutex<Cursors>,
     transaction: Mutex<Transaction>,
     notices: Mutex<Vec<Notice>>,
+    /// It was not asked who it is, and then changed the users itself.
+    has_made_users: AtomicBool,
 }
 
 impl Session {
@@ -136,7 +139,7 @@ impl Session {
         functions::register(&context);
         bounded::install(&context);
         let own_timeout = (engine.options().users.as_ref())
-            .filter(|_| who.listed)
+            .filter(|_| who.standing == Standing::Listed)
             .and_then(|users| users.all().into_iter().find(|user| user.name == who.name))
             .and_then(|user| user.statement_timeout);
         let timeout = own_timeout.or(engine.options().statement_timeout);
@@ -149,6 +152,7 @@ impl Session {
             cursors: Mutex::default(),
             transaction: Mutex::default(),
             notices: Mutex::default(),
+            has_made_users: AtomicBool::new(false),
         })
     }
 
@@ -243,9 +247,19 @@ impl Session {
 
     /// Who it is, with what it may do at this moment.
     fn who_now(&self) -> Result<Who, QueryError> {
-        let Some(users) = self.engine.options().users.as_ref().filter(|_| self.who.listed) else {
-            return Ok(self.who.clone());
-        };
+        let Some(users) = &self.engine.options().users else { return Ok(self.who.clone()) };
+        match self.who.standing {
+            Standing::Owner => return Ok(self.who.clone()),
+            Standing::Unasked if users.is_empty() || self.has_made_users.load(Relaxed) => {
+                return Ok(self.who.clone());
+            }
+            Standing::Unasked => {
+                let text = "there are users now, and this session was not asked who it is";
+                return Err(QueryError::new(QueryError::NOT_LET_IN, text)
+                    .with_hint("Connect again, with a name and its password."));
+            }
+            Standing::Listed => {}
+        }
         match users.role(&self.who.name) {
             Some(role) => Ok(Who { role: role.min(self.who.role), ..self.who.clone() }),
             None => Err(QueryError::new(
@@ -337,6 +351,7 @@ impl Session {
         // Making a verifier takes milliseconds of computing, and a file is written.
         let changed = tokio::task::spawn_blocking(move || users.change(&change)).await;
         changed.map_err(|error| QueryError::new(QueryError::INTERNAL, error.to_string()))??;
+        self.has_made_users.store(true, Relaxed);
         Ok(command(tag))
     }
 

@@ -13,6 +13,11 @@ pub trait Users: Send + Sync {
     /// All of them, by name.
     fn all(&self) -> Vec<User>;
 
+    /// Whether there are none, so that nobody can be asked who it is.
+    fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
     /// What a user may do now. `None`: there is none of this name, or it may do nothing.
     fn role(&self, name: &str) -> Option<Role>;
 

@@ -47,6 +47,19 @@ impl FromStr for Role {
     }
 }
 
+/// How somebody was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It holds the data folder, or knows the secret that lies in it.
+    Owner,
+    /// There were no users, so that nobody was asked. Of no worth once there are some, but in the
+    /// session that made them.
+    Unasked,
+    /// Its name stands in the list of users: what it may do is looked up there anew for every
+    /// statement.
+    Listed,
+}
+
 /// Who a session works for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
@@ -54,9 +67,8 @@ pub struct Who {
     pub name: String,
     /// What it may do at most.
     pub role: Role,
-    /// Whether the name stands in the list of users: then what it may do is looked up there anew
-    /// for every statement. Otherwise it was let in without a list.
-    pub listed: bool,
+    /// How it was let in.
+    pub standing: Standing,
     /// Through which door it came: `wire`, `http` or `process`.
     pub door: &'static str,
     /// From which address; empty: from inside this process.
@@ -69,7 +81,7 @@ impl Who {
         Who {
             name: name.into(),
             role: Role::Admin,
-            listed: false,
+            standing: Standing::Owner,
             door: "process",
             client: String::new(),
         }

@@ -141,6 +141,10 @@ impl Users for UserBook {
         self.lock().users.iter().map(user).collect()
     }
 
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
     fn role(&self, name: &str) -> Option<Role> {
         role(self.lock().users.get(name)?)
     }
@@ -218,16 +222,16 @@ impl Users for UserBook {
                 return Err(QueryError::new("54000", format!("{TOKENS_MAX} tokens are the most"))
                     .with_hint("End some with drop_token."));
             }
-            let id: String = random::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
-            let secret = URL_SAFE_NO_PAD.encode(random::<32>());
-            let role = role.unwrap_or(of_user).min(of_user);
-            let entry = TokenEntry {
             let own = book.tokens.values().filter(|token| token.user == user).count();
             if own >= USER_TOKENS_MAX {
                 let text = format!("{USER_TOKENS_MAX} tokens are the most of one user");
                 return Err(QueryError::new("54000", text)
                     .with_hint("End some with drop_token; model.tokens lists them."));
             }
+            let id: String = random::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
+            let secret = URL_SAFE_NO_PAD.encode(random::<32>());
+            let role = role.unwrap_or(of_user).min(of_user);
+            let entry = TokenEntry {
                 user: user.to_owned(),
                 role: role.to_string(),
                 hash: STANDARD.encode(scram::hash(secret.as_bytes())),
@@ -252,15 +256,15 @@ impl Book {
 }
 
 impl Entry {
-    fn apply(&mut self, settings: &UserSettings, verifier: Option<Verifier>) {
-        if settings.password.is_some() {
-            self.verifier = verifier.map(|verifier| verifier.print());
-        }
     /// Whether its time has not ended.
     fn is_valid(&self) -> bool {
         self.valid_until.is_none_or(|until| now().0 < until)
     }
 
+    fn apply(&mut self, settings: &UserSettings, verifier: Option<Verifier>) {
+        if settings.password.is_some() {
+            self.verifier = verifier.map(|verifier| verifier.print());
+        }
         if let Some(login) = settings.login {
             self.login = login;
         }

@@ -6,7 +6,7 @@ use super::arguments::Function;
 use super::drop_token::keeper;
 use crate::settings::parse_timeout;
 use crate::table::{Cell, Type, column};
-use crate::{QueryError, Role};
+use crate::{QueryError, Role, Standing};
 
 /// The longest life of a token.
 const TOKEN_LIFE_MAX: Duration = Duration::from_secs(366 * 86_400);
@@ -29,7 +29,7 @@ pub(super) static FUNCTION: Function = Function {
     ],
     rows: |call, sheet| {
         let (user, life) = (call.text(0).unwrap_or_default(), call.text(1).unwrap_or_default());
-        let own = call.who().listed && call.who().name == user;
+        let own = call.who().standing == Standing::Listed && call.who().name == user;
         let engine = call.engine_to_change(if own { Role::Reader } else { Role::Admin })?;
         let lives = read_life(life).ok_or_else(|| {
             QueryError::new(QueryError::BAD_VALUE, format!("a token cannot live \"{life}\""))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::arguments::Function;
 use crate::table::{Cell, Type, column};
-use crate::{Engine, QueryError, Role, Users};
+use crate::{Engine, QueryError, Role, Standing, Users};
 
 pub(super) static FUNCTION: Function = Function {
     name: "drop_token",
@@ -19,7 +19,9 @@ pub(super) static FUNCTION: Function = Function {
     rows: |call, sheet| {
         let id = call.text(0).unwrap_or_default();
         let known = keeper(call.engine())?.tokens().into_iter().find(|token| token.id == id);
-        let own = known.is_some_and(|token| call.who().listed && token.user == call.who().name);
+        let own = known.is_some_and(|token| {
+            call.who().standing == Standing::Listed && token.user == call.who().name
+        });
         let engine = call.engine_to_change(if own { Role::Reader } else { Role::Admin })?;
         let Some(token) = keeper(engine)?.drop_token(id)? else {
             return Err(QueryError::new("42704", format!("there is no token \"{id}\""))

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, AUTHORIZATION, HOST, ORIGIN};
 use axum::http::request::Parts;
-use groma_query::{Role, Who};
+use groma_query::{Role, Standing, Who};
 
 use super::encode::Form;
 use super::listen::Peer;
@@ -62,7 +62,7 @@ fn without_users(headers: &HeaderMap, peer: &Peer) -> Result<Who, Problem> {
     Ok(Who {
         name: OWNER.into(),
         role: Role::Admin,
-        listed: false,
+        standing: Standing::Unasked,
         door: "http",
         client: peer.ip.to_string(),
     })
@@ -89,7 +89,7 @@ async fn by_token(headers: &HeaderMap, peer: &Peer, door: &Door) -> Result<Who, 
     match door.users.of_token(token.trim()) {
         Some((name, role)) => {
             let client = peer.ip.to_string();
-            Ok(Who { name, role, listed: true, door: "http", client })
+            Ok(Who { name, role, standing: Standing::Listed, door: "http", client })
         }
         None => {
             tokio::time::sleep(door.guard.failed(peer.ip, Instant::now())).await;

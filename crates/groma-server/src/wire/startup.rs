@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
-use groma_query::{Notice, QueryError, Role, Session, Who};
+use groma_query::{Notice, QueryError, Role, Session, Standing, Who};
 use pgwire::api::auth::sasl::SCRAM_SHA_256_METHOD;
 use pgwire::api::auth::{
     DefaultServerParameterProvider, StartupHandler, finish_authentication, protocol_negotiation,
@@ -73,7 +73,7 @@ impl StartupHandler for Door {
                         "On the server: groma user add name --role reader.".into(),
                     ));
                 }
-                self.let_in(client, Role::Admin, false).await
+                self.let_in(client, Role::Admin, Standing::Unasked).await
             }
             PgWireFrontendMessage::PasswordMessageFamily(message)
                 if matches!(client.state(), PgWireConnectionState::AuthenticationInProgress) =>
@@ -145,9 +145,11 @@ impl Door {
         }
         let end = Authentication::SASLFinal(own.into());
         client.feed(PgWireBackendMessage::Authentication(end)).await?;
-        let is_owner = name == OWNER;
-        let role = if is_owner { Role::Admin } else { self.users.role_of(&name) };
-        self.let_in(client, role, !is_owner).await
+        let (role, standing) = match name.as_str() {
+            OWNER => (Role::Admin, Standing::Owner),
+            _ => (self.users.role_of(&name), Standing::Listed),
+        };
+        self.let_in(client, role, standing).await
     }
 
     /// Tells of a failure, later and later.
@@ -170,7 +172,7 @@ impl Door {
     }
 
     /// Gives a place and a session.
-    async fn let_in<C>(&self, client: &mut C, role: Role, listed: bool) -> PgWireResult<()>
+    async fn let_in<C>(&self, client: &mut C, role: Role, standing: Standing) -> PgWireResult<()>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
@@ -186,7 +188,7 @@ impl Door {
         let who = Who {
             name: named(client, METADATA_USER).unwrap_or(OWNER).to_owned(),
             role,
-            listed,
+            standing,
             door: "wire",
             client: client.socket_addr().ip().to_string(),
         };

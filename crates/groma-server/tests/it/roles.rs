@@ -110,6 +110,22 @@ fn what_is_taken_from_a_user_is_taken_at_once() {
 }
 
 #[test]
+fn with_the_first_user_whoever_was_not_asked_is_sent_to_come_in_anew() {
+    let served = Served::world();
+    served.run(async |served| {
+        let (founder, other) = (served.client("live").await, served.client("live").await);
+        other.batch_execute("SELECT 1").await.unwrap();
+        founder.batch_execute("CREATE ROLE ann LOGIN PASSWORD 'x' IN ROLE admin").await.unwrap();
+        let error = other.batch_execute("SELECT 1").await.unwrap_err();
+        assert_eq!(error.code(), Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION));
+        assert!(error.as_db_error().unwrap().hint().unwrap().contains("Connect again"));
+        founder.batch_execute("CREATE ROLE bob LOGIN PASSWORD 'x' IN ROLE reader").await.unwrap();
+        founder.batch_execute("DROP ROLE ann, bob").await.unwrap();
+        other.batch_execute("SELECT 1").await.unwrap();
+    });
+}
+
+#[test]
 fn a_user_has_its_own_statement_timeout() {
     let served = Served::world();
     served.run(async |served| {
