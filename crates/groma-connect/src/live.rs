@@ -21,7 +21,7 @@ use groma_model::Timestamp;
 
 pub use backoff::BackOff;
 pub use recording::{MANIFEST, Part, RECORDING_SIZE_MAX, Recording};
-pub use secrets::{FIELDS, Secret, Secrets, SecretsError};
+pub use secrets::{FIELDS, FILE_VARIABLE, Secret, Secrets, SecretsError};
 
 /// All live sources, in the order of the manual.
 pub static SCHEMES: &[&Scheme] =

@@ -64,6 +64,17 @@ pub struct Import<'a> {
     pub record: Option<&'a Path>,
     /// The database that takes it.
     pub database: &'a str,
+    /// Who chose the path.
+    pub asked_by: AskedBy,
+}
+
+/// Who chose what is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// Whoever runs this process: the path may be sent the secrets that stand in its environment.
+    Owner,
+    /// Somebody whom a server let in: a live source gets only a secret that is bound to its name.
+    Client,
 }
 
 /// How much of what a source knows is in what is imported.

@@ -52,7 +52,9 @@ pub use compaction::Compacted;
 pub use copy::{COPY_ROW_BYTES_MAX, CopyForm, CopyIn};
 pub use datafusion::common::ParamValues;
 pub use datafusion::execution::SendableRecordBatchStream;
-pub use engine::{Engine, EngineOptions, Import, ImportReport, ImportedFile, Importer, Listing};
+pub use engine::{
+    AskedBy, Engine, EngineOptions, Import, ImportReport, ImportedFile, Importer, Listing,
+};
 pub use error::QueryError;
 pub use schedule::{Doing, Schedule, Scheduled};
 pub use session::{

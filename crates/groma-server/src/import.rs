@@ -22,7 +22,7 @@ use std::sync::Arc;
 use groma_connect::live::{self, Secrets, SecretsError};
 use groma_connect::{Discovered, Heard, Input, discover};
 use groma_model::{EntityRef, Observation, Problem, Schema, Source, Timestamp};
-use groma_query::{Import, ImportReport, ImportedFile, Importer, Listing, QueryError};
+use groma_query::{AskedBy, Import, ImportReport, ImportedFile, Importer, Listing, QueryError};
 use groma_store::{
     Change, Commit, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment, SharedWorld, World, Writer as _,
     identify,
@@ -77,7 +77,11 @@ impl FolderImporter {
 
 impl Importer for FolderImporter {
     fn import(&self, world: &SharedWorld, import: &Import<'_>) -> Result<ImportReport, QueryError> {
-        let found = find(import, Secrets::load(asking::variables())).map_err(|unheard| {
+        let secrets = Secrets::load(asking::variables()).map(|secrets| match import.asked_by {
+            AskedBy::Owner => secrets,
+            AskedBy::Client => secrets.bound(),
+        });
+        let found = find(import, secrets).map_err(|unheard| {
             let source = unheard.source.as_deref();
             match source.map_or(Ok(()), |source| note_failure(world, import, source, &unheard)) {
                 Ok(()) => *unheard.error,

@@ -20,7 +20,7 @@ pub const FIELDS: [&str; 5] =
     ["token", "ca_file", "community", "auth_password", "privacy_password"];
 
 /// The variable that names the file.
-const FILE_VARIABLE: &str = "GROMA_CREDENTIALS";
+pub const FILE_VARIABLE: &str = "GROMA_CREDENTIALS";
 
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,6 +106,12 @@ impl Secrets {
         Ok(secrets)
     }
 
+    /// Without those of the environment, which would go to any host that somebody makes up.
+    #[must_use]
+    pub fn bound(self) -> Secrets {
+        Secrets { environment: BTreeMap::new(), ..self }
+    }
+
     /// With one more, as the file would give it; for programs and tests.
     #[must_use]
     pub fn with(mut self, source: &str, field: &str, secret: Secret) -> Secrets {
@@ -176,6 +182,10 @@ mod tests {
         assert_eq!(community("snmp://core1:1161?version=3"), Some("one"));
         assert_eq!(community("snmp://core10"), Some("all"));
         assert_eq!(community("snmp://core1.evil.example"), Some("all"));
+        let bound = secrets.clone().bound();
+        let community = |source| bound.of(source, "community", "GROMA_SNMP_COMMUNITY");
+        assert_eq!(community("snmp://core1").map(Secret::expose), Some("one"));
+        assert_eq!(community("snmp://core10"), None);
         assert_eq!(format!("{secrets:?}").matches("one").count(), 0);
     }
 

@@ -7,7 +7,7 @@ use groma_store::LIVE;
 
 use super::arguments::Function;
 use crate::table::{Cell, Column, Sheet, Type, column};
-use crate::{Import, ImportReport, Listing, QueryError, Role};
+use crate::{AskedBy, Import, ImportReport, Listing, QueryError, Role};
 
 pub(super) static FUNCTION: Function = Function {
     name: "import",
@@ -42,6 +42,10 @@ pub(super) static FUNCTION: Function = Function {
                 listing,
                 record: call.text(3).map(Path::new),
                 database: LIVE,
+                asked_by: match call.who().door {
+                    "process" => AskedBy::Owner,
+                    _ => AskedBy::Client,
+                },
             },
         )?;
         write(&report, sheet)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use groma_connect::Discovered;
 use groma_connect::live::{self, FetchError, OpenError, Secrets, SecretsError};
 use groma_model::Source;
-use groma_query::{Import, QueryError};
+use groma_query::{AskedBy, Import, QueryError};
 
 use super::now;
 
@@ -42,7 +42,7 @@ pub(super) fn ask(
     secrets: Result<Secrets, SecretsError>,
 ) -> Result<Discovered, Unheard> {
     let live = match live::open(name, &secrets.map_err(|error| no_secrets(&error))?) {
-        Some(opened) => opened.map_err(|error| cannot_open(&error))?,
+        Some(opened) => opened.map_err(|error| cannot_open(&error, import.asked_by))?,
         None => {
             return Err(QueryError::new(WRONG_NAME, format!("{name} names no live source")).into());
         }
@@ -80,8 +80,14 @@ fn no_secrets(error: &SecretsError) -> QueryError {
         .with_hint("GROMA_CREDENTIALS names a file such as [\"snmp://core1\"] community = \"...\".")
 }
 
-fn cannot_open(error: &OpenError) -> QueryError {
-    QueryError::new(WRONG_NAME, error.to_string()).with_hint(error.hint.clone())
+fn cannot_open(error: &OpenError, asked_by: AskedBy) -> QueryError {
+    let more = match asked_by {
+        AskedBy::Owner => "",
+        AskedBy::Client => {
+            " A server gives its clients' sources only what its file of credentials binds to their names."
+        }
+    };
+    QueryError::new(WRONG_NAME, error.to_string()).with_hint(format!("{}{more}", error.hint))
 }
 
 fn cannot_fetch(error: &FetchError) -> QueryError {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use groma_connect::live::{self, FIELDS, Secret, Secrets, SecretsError};
-use groma_query::{Import, Listing};
+use groma_query::{AskedBy, Import, Listing};
 use groma_store::LIVE;
 use serde::Deserialize;
 use toml::{Spanned, Value};
@@ -97,6 +97,7 @@ impl SourceConfig {
             listing: self.listing,
             record: None,
             database: &self.database,
+            asked_by: AskedBy::Owner,
         }
     }
 

@@ -54,6 +54,27 @@ fn a_server_asks_its_sources_reads_them_again_and_ends_when_told() {
 }
 
 #[test]
+fn a_server_sends_no_secret_of_its_environment_to_whom_a_client_names() {
+    let groma = Groma::new();
+    let double = serve(Mood::Well);
+    let mut server = groma
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .env("NETBOX_TOKEN", TOKEN)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let called = groma.call(&["import", &format!("netbox+http://{}", double.address)]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(called.code, Some(2), "{}", called.out);
+    assert!(called.complaint.contains("no token is known"), "{}", called.complaint);
+    assert!(called.complaint.contains("file of credentials"), "{}", called.complaint);
+    assert_eq!(*double.asked.lock().unwrap(), Vec::<String>::new());
+}
+
+#[test]
 fn drift_is_proposed_to_netbox_and_applied_by_a_script() {
     let groma = Groma::new();
     let double = serve(Mood::Well);
