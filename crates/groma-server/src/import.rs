@@ -11,6 +11,7 @@
 
 mod asking;
 mod claims;
+mod fence;
 mod mark;
 mod messages;
 
@@ -30,8 +31,10 @@ use groma_store::{
 
 use crate::clock::{now, timestamp};
 pub(crate) use asking::{Unheard, variables};
-pub(crate) use mark::mark;
 use claims::Claims;
+use fence::Fence;
+use mark::files_of;
+pub(crate) use mark::mark;
 use messages::Messages;
 
 /// Observations gathered before they are committed.
@@ -66,17 +69,39 @@ pub struct FolderImporter {
     segments_folder: PathBuf,
     listener: Option<Listener>,
     claims: Claims,
+    fence: Fence,
 }
 
 impl FolderImporter {
-    /// Writes segments to this folder, which must be there.
-    pub fn new(segments_folder: PathBuf, listener: Option<Listener>) -> FolderImporter {
-        FolderImporter { segments_folder, listener, claims: Claims::default() }
+    /// Of a data folder, with its folder of segments, which must be there, and its folder of exports.
+    pub(crate) fn new(
+        data_folder: &Path,
+        segments_folder: PathBuf,
+        exports_folder: &Path,
+        listener: Option<Listener>,
+    ) -> FolderImporter {
+        let credentials = std::env::var_os(live::FILE_VARIABLE).map(PathBuf::from);
+        let fence = Fence::new(data_folder, exports_folder, credentials.as_deref());
+        FolderImporter { segments_folder, listener, claims: Claims::default(), fence }
+    }
+
+    /// Takes out what leads to where nobody may, also by a name inside of another file.
+    fn keep_out(&self, discovered: &mut Discovered) {
+        let problems = &mut discovered.problems;
+        discovered.inputs.retain(|input| {
+            let forbidden = files_of(input).into_iter().find(|file| self.fence.forbids(file));
+            let Some(file) = forbidden else { return true };
+            let place = shown_path(input).display().to_string();
+            problems.push(Problem::new(place, "", fence::reason(&file)));
+            false
+        });
     }
 }
 
 impl Importer for FolderImporter {
     fn import(&self, world: &SharedWorld, import: &Import<'_>) -> Result<ImportReport, QueryError> {
+        self.fence.check(import.path)?;
+        import.record.map_or(Ok(()), |folder| self.fence.check(folder))?;
         let secrets = Secrets::load(asking::variables()).map(|secrets| match import.asked_by {
             AskedBy::Owner => secrets,
             AskedBy::Client => secrets.bound(),
@@ -159,7 +184,8 @@ impl FolderImporter {
         import: &Import<'_>,
         found: Found,
     ) -> Result<ImportReport, QueryError> {
-        let Found { discovered, since, listing } = found;
+        let Found { mut discovered, since, listing } = found;
+        self.keep_out(&mut discovered);
         let mut report = ImportReport::default();
         report.files.extend(note_unknown(world, import, discovered.problems)?);
         let is_partial = !report.files.is_empty() && import.source.is_some();

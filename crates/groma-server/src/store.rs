@@ -122,7 +122,13 @@ impl Store {
             .map_err(|source| OpenError::Users { folder: folder.to_owned(), source })?;
         let users = Arc::new(users);
         let world = Arc::new(SharedWorld::new(world));
-        let importer = Arc::new(FolderImporter::new(segments_folder.clone(), options.progress));
+        let exports_folder = folder.join(EXPORTS_FOLDER);
+        let importer = Arc::new(FolderImporter::new(
+            folder,
+            segments_folder.clone(),
+            &exports_folder,
+            options.progress,
+        ));
         let schedule = Schedule::new(Arc::clone(&world), Arc::clone(&importer));
         let schedule = Arc::new(schedule);
         let engine = Engine::new(
@@ -134,7 +140,7 @@ impl Store {
                 memory_bytes_max: options.memory_bytes_max,
                 query_memory_bytes_max: options.query_memory_bytes_max,
                 statement_timeout: options.statement_timeout,
-                exports_folder: Some(folder.join(EXPORTS_FOLDER)),
+                exports_folder: Some(exports_folder),
                 users: Some(Arc::clone(&users) as _),
                 audit: Some(Arc::new(AuditLog::new(folder))),
             },

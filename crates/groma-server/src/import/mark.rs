@@ -33,7 +33,7 @@ pub(crate) fn mark(found: &Found) -> u64 {
 }
 
 /// All files that an input is made of.
-fn files_of(input: &Input) -> Vec<PathBuf> {
+pub(super) fn files_of(input: &Input) -> Vec<PathBuf> {
     let mut files = input.paths.clone();
     if let Takes::FileWithOthers(others) = input.importer.takes {
         files.extend(input.paths.iter().flat_map(|path| others(path)));

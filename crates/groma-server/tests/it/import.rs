@@ -5,10 +5,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use groma_server::{Progress, ServeConfig, StoreOptions};
+use tokio_postgres::error::SqlState;
 
 use crate::served::Served;
 
-const SPAN: &str = r#"[[
+pub(crate) const SPAN: &str = r#"[[
   {"traceId":"000000000000000a","id":"000000000000000a","name":"get","timestamp":1,"duration":9,
    "kind":"SERVER","localEndpoint":{"serviceName":"front","ipv4":"10.0.0.1"}},
   {"traceId":"000000000000000a","id":"000000000000000b","parentId":"000000000000000a","name":"get",
@@ -78,6 +79,49 @@ fn two_imports_of_one_file_at_once_are_one() {
             count("SELECT \"count\" FROM trace.counts WHERE name = 'messages'").await,
             messages
         );
+    });
+}
+
+#[test]
+fn what_is_the_servers_own_is_neither_read_nor_written_to() {
+    let served = Served::world();
+    let input = tempfile::TempDir::new().unwrap();
+    let (data, own) = (served.folder().display(), served.folder().join("server.json"));
+    let mapping = format!(
+        "[[input]]\nname = \"own\"\nfile = \"{}\"\n\n\
+         [[map]]\nfrom = \"own\"\nkind = \"service.farm\"\nkey = \"{{secret}}\"\n",
+        own.display()
+    );
+    let mapping_file = input.path().join("mapping.toml");
+    fs::write(&mapping_file, mapping).unwrap();
+    std::os::unix::fs::symlink(&own, input.path().join("linked.jsonl")).unwrap();
+    served.run(async |served| {
+        let client = served.client("live").await;
+        for call in [
+            format!("import('{data}')"),
+            format!("import('{data}/audit.jsonl')"),
+            format!("import('{}')", input.path().join("linked.jsonl").display()),
+            format!("import('machine:', NULL, NULL, '{data}/segments/recording')"),
+            "import('/proc/self/environ')".to_owned(),
+        ] {
+            let error = client.simple_query(&format!("SELECT * FROM {call}")).await;
+            let error = error.map(drop).unwrap_err();
+            assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{call}: {error:?}");
+        }
+        let folder = format!("SELECT * FROM import('{}')", input.path().display());
+        client.simple_query(&folder).await.unwrap();
+        let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+        assert_eq!(count("SELECT count(*) FROM service.farm").await, 2, "those of the world");
+        let told = "SELECT count(*) FROM model.problems WHERE reason LIKE '%the server''s own%'";
+        assert!(count(told).await >= 1);
+        assert_eq!(
+            count("SELECT count(*) FROM model.problems WHERE text LIKE '%secret%'").await,
+            0
+        );
+
+        client.simple_query("COPY (SELECT 1 AS one) TO 'one.parquet'").await.unwrap();
+        let exported = format!("SELECT * FROM import('{data}/exports/one.parquet')");
+        client.simple_query(&exported).await.unwrap();
     });
 }
 
