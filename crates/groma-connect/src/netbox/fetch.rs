@@ -176,6 +176,10 @@ fn fetch_page(
 ) -> Result<(Vec<u8>, Option<String>), Failure> {
     let mut tries = 0;
     loop {
+        if Instant::now() > deadline {
+            let reason = format!("all together took longer than {} s", FETCH_TIME_MAX.as_secs());
+            return Err(Failure::Failed { reason, retry_after: None, is_gone: false });
+        }
         tries += 1;
         let (reason, retry_after, is_gone) = match ask(netbox, agent, url) {
             Ok(page) => return Ok(page),
@@ -233,5 +237,30 @@ fn said(status: http::StatusCode, bytes: &[u8]) -> String {
     match serde_json::from_slice::<Said>(bytes) {
         Ok(said) => format!("{status}: {}", said.detail.chars().take(200).collect::<String>()),
         Err(_) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::Secret;
+
+    #[test]
+    fn after_the_deadline_nobody_is_asked() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let netbox = NetBox {
+            name: format!("netbox+{base}"),
+            base: base.clone(),
+            source: "netbox".into(),
+            token: Secret::new("t"),
+            authorities: None,
+        };
+        let deadline = Instant::now() - Duration::from_nanos(1);
+        let page = fetch_page(&netbox, &agent(&netbox).unwrap(), &base, deadline);
+        let Err(Failure::Failed { reason, .. }) = page else { panic!("it gave a page") };
+        assert_eq!(reason, "all together took longer than 3600 s");
+        assert!(listener.accept().is_err(), "nobody came");
     }
 }
