@@ -1,14 +1,14 @@
 //! What there is to read: files and who reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use groma_model::Problem;
 
 use crate::live::{MANIFEST, Recording};
-use crate::{FIRST_BYTES_MAX, Importer, Input, Takes, importers};
+use crate::{FIRST_BYTES_MAX, Importer, Input, Takes, importers, whole};
 
 /// Deepest folder that is walked below the one asked for.
 const FOLDER_DEPTH_MAX: usize = 32;
@@ -45,7 +45,7 @@ pub fn discover(path: &Path) -> Result<Discovered, DiscoverError> {
         fs::read_dir(path).map_err(failed)?;
         list_files(path, 0, &mut files, &mut discovered.problems);
     } else {
-        File::open(path).map_err(failed)?;
+        whole::open(path).map_err(failed)?;
         files.push(path.to_owned());
     }
     take_recordings(&mut files, &mut discovered);
@@ -114,7 +114,7 @@ fn named_by_others(
 
 fn importer_of(file: &Path) -> io::Result<Option<&'static Importer>> {
     let mut first = Vec::with_capacity(FIRST_BYTES_MAX);
-    File::open(file)?.take(FIRST_BYTES_MAX as u64).read_to_end(&mut first)?;
+    whole::open(file)?.take(FIRST_BYTES_MAX as u64).read_to_end(&mut first)?;
     Ok(importers().find(|importer| (importer.recognises)(file, &first)))
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use groma_model::Problem;
 
+use crate::whole;
+
 /// Longest line that is read, in bytes. A longer one becomes a problem and is skipped without being held.
 pub const LINE_LENGTH_MAX: usize = 16 << 20;
 
@@ -31,7 +33,7 @@ pub struct Line<'a> {
 
 /// Opens a file for reading by lines; a file that cannot be opened is a problem.
 pub fn open(path: &Path) -> Result<Lines<BufReader<File>>, Problem> {
-    match File::open(path) {
+    match whole::open(path) {
         Ok(file) => Ok(Lines::new(
             BufReader::with_capacity(READ_BUFFER_SIZE, file),
             path.display().to_string(),

@@ -1,7 +1,7 @@
 //! Files that make sense only as a whole, such as one JSON document.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use groma_model::Problem;
@@ -9,10 +9,19 @@ use groma_model::Problem;
 /// Largest file that is read as a whole, in bytes.
 pub const FILE_SIZE_MAX: u64 = 1 << 30;
 
+/// Opens a file for reading. What is no file but a pipe or a device may never end, or never begin:
+/// it is an error.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    File::open(path)
+}
+
 /// The bytes of a file; a problem if it cannot be read or is larger than [`FILE_SIZE_MAX`].
 pub fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     let place = path.display().to_string();
-    match File::open(path) {
+    match open(path) {
         Ok(file) => read_from(file, &place),
         Err(error) => Err(Problem::new(place, "", format!("cannot be opened: {error}"))),
     }

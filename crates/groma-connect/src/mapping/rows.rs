@@ -1,6 +1,5 @@
 //! Rows of a file of any form, as JSON values.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::json::LineDelimitedWriter;
@@ -235,7 +234,7 @@ fn each_csv(path: &Path, sink: &mut Sink<'_>) {
 fn each_parquet(path: &Path, place: &str, sink: &mut Sink<'_>) {
     let failed =
         |error: String| Problem::new(place, "", format!("not Parquet that can be read: {error}"));
-    let batches = File::open(path)
+    let batches = whole::open(path)
         .map_err(|error| error.to_string())
         .and_then(|file| ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| e.to_string()))
         .and_then(|builder| builder.build().map_err(|error| error.to_string()));

@@ -7,7 +7,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -15,6 +14,8 @@ use groma_model::Problem;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+
+use crate::whole;
 
 /// Most bytes between the ends of two elements. More is no element but a mistake, and ends the document.
 pub(super) const ELEMENT_SIZE_MAX: u64 = 16 << 20;
@@ -48,7 +49,7 @@ pub(super) trait Handler {
 /// Reads the file. `top` is what to do with each document.
 pub(super) fn read_file(path: &Path, top: Step, handler: &mut dyn Handler) {
     let place = path.display().to_string();
-    match File::open(path) {
+    match whole::open(path) {
         Ok(file) => read(file, &place, top, handler),
         Err(error) => {
             handler.problem(Problem::new(place, "", format!("cannot be opened: {error}")));

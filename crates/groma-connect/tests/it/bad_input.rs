@@ -158,3 +158,22 @@ proptest! {
         hear(folder.path());
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_told_and_not_waited_for() {
+    let folder = folder(&[("service.farm.csv", b"id\none\n")]);
+    let pipe = folder.path().join("pipe.json");
+    let mapping = "[[input]]\nname = \"rows\"\nfile = \"pipe.json\"\n\n\
+        [[map]]\nfrom = \"rows\"\nkind = \"service.farm\"\nkey = \"{id}\"\n";
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    assert!(discover(&pipe).is_err());
+    let world = hear(folder.path());
+    assert_eq!(world.count("service.farm"), 1);
+    assert!(world.has_problem(&["pipe.json", "not a regular file"]), "{:?}", world.problems);
+    // By its name in another file too.
+    std::fs::write(folder.path().join("mapping.toml"), mapping).unwrap();
+    let world = hear(folder.path());
+    assert!(world.has_problem(&["pipe.json", "not a regular file"]), "{:?}", world.problems);
+}
