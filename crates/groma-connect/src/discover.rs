@@ -83,15 +83,14 @@ pub fn discover(path: &Path) -> Result<Discovered, DiscoverError> {
 
 /// Folders that hold a recording are one input each, whatever else lies in them.
 fn take_recordings(files: &mut Vec<PathBuf>, discovered: &mut Discovered) {
-    let manifests: Vec<PathBuf> = files
-        .iter()
-        .filter(|file| file.file_name().is_some_and(|n| n == MANIFEST))
-        .cloned()
+    let folder_of = |file: &Path| file.parent().unwrap_or(Path::new("")).to_owned();
+    let folders: BTreeSet<PathBuf> = (files.iter())
+        .filter(|file| file.file_name().is_some_and(|name| name == MANIFEST))
+        .map(|manifest| folder_of(manifest))
         .collect();
-    for manifest in manifests {
-        let folder = manifest.parent().unwrap_or(Path::new(""));
-        files.retain(|file| file.parent() != Some(folder));
-        match Recording::read(folder) {
+    files.retain(|file| !folders.contains(&folder_of(file)));
+    for folder in folders {
+        match Recording::read(&folder) {
             Ok(recording) => discovered.inputs.push(recording.into_input()),
             Err(problem) => discovered.problems.push(problem),
         }
