@@ -7,7 +7,7 @@
 //! address; who committed what, and when, is synced with the commit itself, in the journal.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -148,26 +148,32 @@ impl Audit for AuditLog {
     }
 
     fn entries(&self) -> Result<Vec<AuditEntry>, QueryError> {
-        let _quiet = self.files.state();
-        let mut entries = Vec::new();
+        let failed = |path: &Path, error: io::Error| {
+            let message = format!("cannot read {}: {error}", path.display());
+            QueryError::new(QueryError::IO, message)
+        };
+        // Whoever writes waits only until the files are open, of which one may become the other.
+        let quiet = self.files.state();
+        let mut opened = Vec::new();
         for path in [&self.files.older, &self.files.path] {
-            match File::open(path) {
-                Ok(file) => read(file, &mut entries),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                Err(error) => Err(error),
+            match File::open(path).and_then(|file| Ok((file.metadata()?.len(), file))) {
+                Ok((bytes, file)) => opened.push((path, file.take(bytes))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(path, error)),
             }
-            .map_err(|error| {
-                let message = format!("cannot read {}: {error}", path.display());
-                QueryError::new(QueryError::IO, message)
-            })?;
+        }
+        drop(quiet);
+        let mut entries = Vec::new();
+        for (path, lines) in opened {
+            read(lines, &mut entries).map_err(|error| failed(path, error))?;
         }
         Ok(entries)
     }
 }
 
 /// Lines that a crash cut are passed over.
-fn read(file: File, entries: &mut Vec<AuditEntry>) -> io::Result<()> {
-    for line in BufReader::new(file).split(b'\n') {
+fn read(lines: impl io::Read, entries: &mut Vec<AuditEntry>) -> io::Result<()> {
+    for line in BufReader::new(lines).split(b'\n') {
         let line: Result<Line, _> = serde_json::from_slice(&line?);
         entries.extend(line.ok().and_then(Line::entry));
     }
