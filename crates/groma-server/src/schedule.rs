@@ -203,6 +203,8 @@ impl Schedule {
             note_unchanged(&self.world, &import, &config.name)?;
             return Ok((ImportReport::default(), mark));
         }
+        // If this breaks off half-way, what was said before is no longer what stands there.
+        place.state().said = None;
         Ok((self.importer.read(&self.world, &import, found)?, mark))
     }
 }

@@ -1,10 +1,10 @@
 //! Sources on a schedule: heard again and again, left alone while they fail, and back by themselves.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use groma_connect::live::BackOff;
 use groma_query::Listing;
@@ -169,6 +169,41 @@ fn a_slow_source_holds_nobody_and_those_that_wait_are_shown() {
     let started = Instant::now();
     drop(served);
     assert!(started.elapsed() < PATIENCE, "it ends though nobody answered");
+}
+
+#[test]
+fn after_a_poll_that_failed_half_way_what_was_said_before_is_read_again() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (path, written) = (|name: &str| folder.path().join(name), SystemTime::now());
+    for (version, balancing) in [("a", "nearest"), ("b", "round_robin")] {
+        fs::create_dir(path(version)).unwrap();
+        let farms = format!("id,balancing\none,{balancing}\n");
+        let file = path(version).join("service.farm.csv");
+        fs::write(&file, farms).unwrap();
+        // Neither is the newer one.
+        File::options().append(true).open(&file).unwrap().set_modified(written).unwrap();
+    }
+    fs::write(path("b/spans.json"), crate::import::SPAN).unwrap();
+    let switch_to = |version: &str| {
+        symlink(path(version), path("new")).unwrap();
+        fs::rename(path("new"), path("now")).unwrap();
+    };
+    switch_to("a");
+    let served = served(vec![source("farms", &path("now"), Duration::from_secs(1))]);
+    served.run(async |served| {
+        let client = served.client("live").await;
+        let is = async |balancing: &str| {
+            until(&client, &format!("SELECT balancing = '{balancing}' FROM service.farm")).await;
+        };
+        is("nearest").await;
+        // The spans cannot be written down, after the farms were.
+        fs::remove_dir(served.folder().join("segments")).unwrap();
+        switch_to("b");
+        is("round_robin").await;
+        until(&client, "SELECT failures > 0 FROM model.sources").await;
+        switch_to("a");
+        is("nearest").await;
+    });
 }
 
 #[test]
