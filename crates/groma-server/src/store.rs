@@ -1,6 +1,7 @@
 //! The data folder of one process: the journal, the segments, the engine over both.
 
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,6 +116,8 @@ impl Store {
             RedbJournal::open(&folder.join(JOURNAL_FILE)).map_err(|error| refused(error.into()))?;
         let repaired = journal.repair_report().map(|report| report.to_string());
         let world = World::open(Schema::builtin(), Box::new(journal)).map_err(refused)?;
+        make_durable(folder)
+            .map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
         sweep(&segments_folder, &world);
 
         let repaired = repaired.or_else(|| world.torn_tail().map(str::to_owned));
@@ -189,12 +192,28 @@ fn in_use(folder: &Path) -> OpenError {
     OpenError::InUse { folder: folder.to_owned(), holder, hint }
 }
 
+/// That there is a new file or folder is told by the folder that it lies in: without this, a power
+/// failure could take the data folder with all that is synced in it.
+fn make_durable(folder: &Path) -> io::Result<()> {
+    let folder = folder.canonicalize()?;
+    File::open(&folder)?.sync_all()?;
+    match folder.parent().map(File::open) {
+        Some(Ok(parent)) => parent.sync_all(),
+        // Whose folder we may not even list we did not make.
+        _ => Ok(()),
+    }
+}
+
 /// Removes segments that no database knows: an import that was killed left them, unacknowledged,
 /// or they belonged to a fork that was dropped. What cannot be removed is tried again next time.
 fn sweep(segments_folder: &Path, world: &World) {
     let Ok(entries) = fs::read_dir(segments_folder) else { return };
+    let used: HashSet<&str> = (world.databases())
+        .flat_map(|database| database.segments())
+        .map(|row| &*row.segment.file)
+        .collect();
     for entry in entries.flatten() {
-        if !entry.file_name().to_str().is_some_and(|name| world.uses_segment(name)) {
+        if !entry.file_name().to_str().is_some_and(|name| used.contains(name)) {
             tracing::info!(file = %entry.path().display(), "removing a segment that nobody knows");
             let _ = fs::remove_file(entry.path());
         }
