@@ -121,8 +121,12 @@ async fn try_answer(
         .with_hint("Try again, or start the server with a larger --connections."));
     };
     door.metrics.http.statements.fetch_add(1, Relaxed);
-    let database = question.database.as_deref().unwrap_or(DEFAULT_DATABASE);
-    let session = Arc::new(door.engine.session_for(database, who)?);
+    let database = question.database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
+    let engine = door.engine.clone();
+    // A database of the past may have to be made from the journal first.
+    let open = async move { engine.session_for(&database, who) };
+    let (_cancel, unlimited) = Limits::begin(None);
+    let session = Arc::new(work::run(&door.engine_threads, &unlimited, open).await?);
     let (cancel, limits) = Limits::begin(session.statement_timeout());
     let asked = Arc::clone(&session);
     let outcome =

@@ -3,9 +3,10 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::{Sink, SinkExt as _, Stream as _, StreamExt as _, future};
+use futures::{Sink, SinkExt as _, Stream as _, future};
 use pgwire::api::{ClientInfo as _, PgWireConnectionState};
 use pgwire::error::{ErrorInfo, PgWireError};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
@@ -16,11 +17,14 @@ use tokio::net::TcpStream;
 use super::Door;
 use super::error::turned_away;
 use super::extended::Statement;
+use crate::metrics::Limit;
 
 /// How long a client may take to come in.
 const STARTUP_PATIENCE: Duration = Duration::from_secs(60);
 /// Most bytes that are taken from a client before it is known who it is.
 const STARTUP_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of one message of a client that is in: a statement, its values, a part of a COPY.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// How often a server looks whether the client of a running statement is still there.
 const CLIENT_CHECK_PERIOD: Duration = Duration::from_millis(500);
 
@@ -58,39 +62,40 @@ async fn converse(socket: TcpStream, door: &Arc<Door>) -> io::Result<()> {
     }
     socket.session_extensions().insert(Origin { is_local });
     loop {
-        let message = match socket.state() {
+        let is_stranger = matches!(
+            socket.state(),
             PgWireConnectionState::AwaitingStartup
-            | PgWireConnectionState::AuthenticationInProgress => {
-                let next = future::poll_fn(|context| {
-                    let polled = pin!(&mut socket).poll_next(context);
-                    let flooded = socket.read_buffer().len() > STARTUP_BYTES_MAX;
-                    if polled.is_pending() && flooded {
-                        return std::task::Poll::Ready(None);
-                    }
-                    polled
-                });
-                tokio::select! {
-                    () = &mut startup_patience => None,
-                    next = next => next,
+                | PgWireConnectionState::AuthenticationInProgress
+        );
+        let next = future::poll_fn(|context| {
+            let polled = pin!(&mut socket).poll_next(context);
+            let read = socket.read_buffer();
+            let is_too_long = match is_stranger {
+                true => read.len() > STARTUP_BYTES_MAX,
+                false => announced_bytes(read) > MESSAGE_BYTES_MAX,
+            };
+            match polled {
+                Poll::Ready(next) => Poll::Ready(Ok(next)),
+                Poll::Pending if is_too_long => {
+                    door.metrics.hit(Limit::Body);
+                    Poll::Ready(Err(too_long(is_stranger)))
                 }
+                Poll::Pending => Poll::Pending,
             }
-            _ => match door.idle_timeout {
-                Some(patience) => match tokio::time::timeout(patience, socket.next()).await {
-                    Ok(next) => next,
-                    Err(_) => {
-                        let error = turned_away(
-                            "57P05",
-                            "terminating connection due to idle-session timeout".into(),
-                            "Connect again; the server was started with --idle-timeout.".into(),
-                        );
-                        door.note(&error);
-                        return dismiss(&mut socket, error.into()).await;
-                    }
-                },
-                None => socket.next().await,
-            },
+        });
+        let heard = tokio::select! {
+            heard = next => heard,
+            () = &mut startup_patience, if is_stranger => return Ok(()),
+            () = silence(door.idle_timeout), if !is_stranger => Err(idle()),
         };
-        let Some(Ok(message)) = message else { return Ok(()) };
+        let message = match heard {
+            Ok(Some(Ok(message))) => message,
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                door.note(&error);
+                return dismiss(&mut socket, error.into()).await;
+            }
+        };
         if matches!(message, PgWireFrontendMessage::Terminate(_)) {
             return Ok(());
         }
@@ -98,11 +103,6 @@ async fn converse(socket: TcpStream, door: &Arc<Door>) -> io::Result<()> {
             PgWireConnectionState::CopyInProgress(extended) => extended,
             _ => message.is_extended_query(),
         };
-        let is_coming_in = matches!(
-            socket.state(),
-            PgWireConnectionState::AwaitingStartup
-                | PgWireConnectionState::AuthenticationInProgress
-        );
         let handlers = || Arc::clone(door);
         let processed = process_message(
             message,
@@ -116,7 +116,7 @@ async fn converse(socket: TcpStream, door: &Arc<Door>) -> io::Result<()> {
         if let Err(error) = Box::pin(processed).await {
             door.note(&error);
             let told = ErrorInfo::from(error);
-            if is_coming_in || told.is_fatal() {
+            if is_stranger || told.is_fatal() {
                 return dismiss(&mut socket, told).await;
             }
             let told = PgWireError::UserError(Box::new(told));
@@ -134,6 +134,37 @@ where
     why.severity = "FATAL".to_owned();
     client.send(PgWireBackendMessage::ErrorResponse(why.into())).await?;
     client.close().await
+}
+
+/// How long the message is that has begun to come, by what it says itself; 0 where it says nothing yet.
+fn announced_bytes(read: &[u8]) -> usize {
+    let length = read.get(1..5).and_then(|bytes| bytes.try_into().ok());
+    length.map_or(0, |bytes| u32::from_be_bytes(bytes) as usize)
+}
+
+fn too_long(is_stranger: bool) -> PgWireError {
+    let (bytes_max, hint) = match is_stranger {
+        true => (STARTUP_BYTES_MAX, "See whether the client speaks PostgreSQL's protocol 3."),
+        false => (MESSAGE_BYTES_MAX, "Send several statements, or the rows with COPY FROM STDIN."),
+    };
+    let text = format!("a message of more than {bytes_max} bytes is not taken");
+    turned_away("54000", text, hint.into())
+}
+
+/// Returns when a client has been silent for so long; never without a bound.
+async fn silence(patience: Option<Duration>) {
+    match patience {
+        Some(patience) => tokio::time::sleep(patience).await,
+        None => future::pending().await,
+    }
+}
+
+fn idle() -> PgWireError {
+    turned_away(
+        "57P05",
+        "terminating connection due to idle-session timeout".into(),
+        "Connect again; the server was started with --idle-timeout.".into(),
+    )
 }
 
 /// Whether both ends are on this machine.

@@ -20,7 +20,7 @@ use pgwire::messages::simplequery::Query;
 use super::Door;
 use super::connection::Connection;
 use super::copy;
-use super::error::{internal, notice, refused, to_wire};
+use super::error::{internal, notice, refused};
 use super::rows::{self, Begun, Rows};
 use crate::work::Limits;
 
@@ -38,7 +38,7 @@ impl SimpleQueryHandler for Door {
         }
         let connection = Connection::of(client)?;
         client.set_state(PgWireConnectionState::QueryInProgress);
-        self.answer_request(client, &connection, &query.query).await?;
+        self.answer_request(client, &connection, query.query).await?;
         // While lines of COPY come in, its end is what makes us ready again.
         if !matches!(client.state(), PgWireConnectionState::CopyInProgress(_)) {
             client.set_state(PgWireConnectionState::ReadyForQuery);
@@ -65,16 +65,17 @@ impl Door {
         &self,
         client: &mut C,
         connection: &Connection,
-        sql: &str,
+        sql: String,
     ) -> PgWireResult<()>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        refuse_in_failed_transaction(client.transaction_status(), sql)?;
+        refuse_in_failed_transaction(client.transaction_status(), &sql)?;
         let limits = connection.begin();
-        let requests = connection.session.read(sql).map_err(to_wire)?;
+        let session = Arc::clone(&connection.session);
+        let requests = connection.work(&limits, async move { session.read(&sql) }).await?;
         let last = requests.len() - 1;
         for (index, request) in requests.into_iter().enumerate() {
             connection.metrics.statements.fetch_add(1, Relaxed);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
-use groma_query::{Notice, QueryError, Role, Session, Standing, Who};
+use groma_query::{Engine, Notice, QueryError, Role, Session, Standing, Who};
 use pgwire::api::auth::sasl::SCRAM_SHA_256_METHOD;
 use pgwire::api::auth::{
     DefaultServerParameterProvider, StartupHandler, finish_authentication, protocol_negotiation,
@@ -26,6 +26,7 @@ use super::attend::Origin;
 use super::connection::Connection;
 use super::error::{to_wire_fatal, turned_away};
 use crate::users::{Check, Exchange, OWNER, Unproven};
+use crate::work::{self, Limits};
 
 /// The database of a client that names none.
 const DEFAULT_DATABASE: &str = "live";
@@ -193,7 +194,13 @@ impl Door {
             client: client.socket_addr().ip().to_string(),
         };
         let is_admin = role == Role::Admin;
-        let session = self.session(client, who).map_err(|error| to_wire_fatal(&error))?;
+        let database = named(client, METADATA_DATABASE).unwrap_or(DEFAULT_DATABASE).to_owned();
+        let engine = self.engine.clone();
+        // A database of the past may have to be made from the journal first.
+        let (_cancel, limits) = Limits::begin(None);
+        let open = async move { open(&engine, &database, who) };
+        let session = work::run(&self.engine_threads, &limits, open).await;
+        let session = session.map_err(|error| to_wire_fatal(&error))?;
         apply_settings(&session, client.metadata()).await?;
         let (threads, metrics) = (self.engine_threads.clone(), Arc::clone(&self.metrics.wire));
         let connection = Connection::new(session, threads, metrics, place);
@@ -208,27 +215,27 @@ impl Door {
         parameters.is_superuser = is_admin;
         finish_authentication(client, &parameters).await
     }
+}
 
-    /// In the database that was named; a notice is told with the first statement. Clients that name none send the user's name, and `psql -l`
-    /// goes to `postgres`: where there is no such database, they are led to `live`.
-    fn session<C: ClientInfo>(&self, client: &C, who: Who) -> Result<Session, QueryError> {
-        let database = named(client, METADATA_DATABASE).unwrap_or(DEFAULT_DATABASE);
-        let unsaid = database == who.name || ["postgres", "template1"].contains(&database);
-        match self.engine.session_for(database, who.clone()) {
-            Err(error) if unsaid && error.sqlstate() == QueryError::NO_DATABASE => {
-                let session = self.engine.session_for(DEFAULT_DATABASE, who)?;
-                session.notice(Notice {
-                    severity: "NOTICE",
-                    sqlstate: "00000",
-                    message: format!(
-                        "there is no database \"{database}\"; you are in \"{DEFAULT_DATABASE}\""
-                    ),
-                    hint: None,
-                });
-                Ok(session)
-            }
-            opened => opened,
+/// A session in the database that was named; a notice is told with the first statement. Clients that
+/// name none send the user's name, and `psql -l` goes to `postgres`: where there is no such database,
+/// they are led to `live`.
+fn open(engine: &Engine, database: &str, who: Who) -> Result<Session, QueryError> {
+    let unsaid = database == who.name || ["postgres", "template1"].contains(&database);
+    match engine.session_for(database, who.clone()) {
+        Err(error) if unsaid && error.sqlstate() == QueryError::NO_DATABASE => {
+            let session = engine.session_for(DEFAULT_DATABASE, who)?;
+            session.notice(Notice {
+                severity: "NOTICE",
+                sqlstate: "00000",
+                message: format!(
+                    "there is no database \"{database}\"; you are in \"{DEFAULT_DATABASE}\""
+                ),
+                hint: None,
+            });
+            Ok(session)
         }
+        opened => opened,
     }
 }
 

@@ -57,6 +57,23 @@ fn whoever_was_refused_holds_nothing_even_if_it_stays() {
 }
 
 #[test]
+fn a_message_that_says_it_is_too_long_is_not_waited_for() {
+    let served = served(ServeConfig::default());
+    let mut socket = connect(served.address);
+    socket.write_all(&startup("live")).unwrap();
+    let mut greeting = Vec::new();
+    while !greeting.ends_with(b"Z\0\0\0\x05I") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        greeting.extend(byte);
+    }
+    socket.write_all(&[b'Q', 0x04, 0, 0, 1]).unwrap(); // 64 MiB and one byte
+    let told = rest(&mut socket);
+    assert!(told.contains("54000") && told.contains("67108864"), "{told}");
+    assert!(metrics(&served).contains("groma_limits_hit_total{limit=\"request_bytes\"} 1"));
+}
+
+#[test]
 fn a_crowd_before_the_http_door_does_not_shut_the_wire() {
     let served = served(ServeConfig { connections_max: 1, ..ServeConfig::default() });
     // As many as that door takes.
