@@ -87,6 +87,11 @@ impl KnownLock {
         self.place = None;
     }
 
+    /// What it did before belongs to no window.
+    pub(super) fn begin_window(&mut self) {
+        self.at_window = self.now;
+    }
+
     /// What it did since the window began; `None` if it is not a lock, or rested and was never sampled.
     pub(super) fn end_window(
         &mut self,

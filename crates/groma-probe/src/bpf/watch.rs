@@ -78,13 +78,34 @@ impl Watch {
                 watch.groups.insert(u64::from(*leader), Known::new(*leader, members.clone()));
             }
         }
-        let now = crate::sys::monotonic_ns();
-        watch.began_ns = now;
+        watch.begin();
         Ok(watch)
     }
 
     /// What the tier is called.
     pub(crate) fn tier(&self) -> Tier {
+    /// Begins the first window: what was counted while one program after another was attached, which takes
+    /// a while, belongs to none.
+    fn begin(&mut self) {
+        if self.all {
+            self.find_groups();
+        }
+        let now = crate::sys::monotonic_ns();
+        self.read_locks(now);
+        let mut open = self.open_waits(now);
+        let mut ports = self.port_counts();
+        for (id, known) in &mut self.groups {
+            let Ok(words) = self.loaded.groups.get(id, 0) else { continue };
+            known.begin(&Group::read(&words, now));
+            known.open = open.remove(id).unwrap_or_default();
+            known.ports = ports.remove(id).unwrap_or_default();
+        }
+        for id in self.groups.keys().copied().collect::<Vec<_>>() {
+            self.place_slots(id);
+        }
+        self.began_ns = now;
+    }
+
         if self.loaded.rate_hz > 0 { Tier::BpfOwner } else { Tier::BpfFutex }
     }
 
@@ -317,6 +338,14 @@ impl Known {
     }
 
     /// After an exec its addresses mean nothing any more.
+    /// Nothing that was counted before is of the window that begins now.
+    fn begin(&mut self, group: &Group) {
+        (self.at_window, self.at_poll) = (*group, *group);
+        self.locks.values_mut().for_each(KnownLock::begin_window);
+        self.clocks.advance(&self.members);
+        self.run_delay = self.members.iter().map(|pid| process::run_delay(*pid)).sum();
+    }
+
     fn forget_locks(&mut self) {
         self.locks.clear();
         self.slots = [None; SLOTS];

@@ -44,6 +44,19 @@ fn a_request_is_a_reply_after_a_receive() {
     assert!(seconds_for(&report, WaitKind::Network) > 0.0);
 }
 
+/// What happened while it was attached is of no window.
+#[test]
+fn the_first_window_counts_no_more_than_the_others() {
+    let mut load = Load::start("serve threads=3");
+    let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::BpfOwner) else { return };
+    let before = load.served();
+    let report = measure(&mut probe, 0.5);
+    let truth = load.served() - before;
+    let counted = report.processes[0].samples.requests.unwrap();
+    println!("{counted} requests, truth {truth}");
+    assert!(counted <= truth + truth / 10 + 10, "{counted} of {truth}");
+}
+
 #[test]
 fn calls_can_be_chosen_as_requests_and_disks_are_seen() {
     let load = Load::start("disk threads=2");
