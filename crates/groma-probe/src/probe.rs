@@ -1,6 +1,6 @@
 //! Chooses a tier, watches, and reports window by window.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use crate::options::{Options, RATE_HZ};
 use crate::process;
 use crate::report::{ProcessReport, Refused, Report};
 use crate::sampling::Sampler;
-use crate::suspects;
+use crate::suspects::Suspicions;
 use crate::sys::{self, capability};
 use crate::target::{Target, Watched};
 use crate::who;
@@ -40,6 +40,7 @@ pub struct Probe {
     stalls: HashMap<u32, f64>,
     sums: HashMap<u32, Samples>,
     facts: HashMap<u32, Facts>,
+    suspicions: Suspicions,
 }
 
 /// One kind of watching.
@@ -78,12 +79,15 @@ impl Probe {
             return Err(ProbeError::Rate { rate_hz: options.rate_hz });
         }
         let watched = target.find(options.follow_children)?;
+        // What takes the rights of a debugger is read as long as we have them.
+        let suspicions = match (&watched, options.drop_privileges) {
+            (_, false) => Suspicions::default(),
+            (Watched::Groups(groups), true) => Suspicions::of(groups.keys().copied()),
+            (Watched::All, true) => Suspicions::of(process::all()),
+        };
         let (source, refused) = choose(&watched, &options)?;
-        if options.drop_privileges {
-            drop_privileges(source.tier());
-        }
         let now = Instant::now();
-        Ok(Self {
+        let mut probe = Self {
             source,
             refused,
             began: now,
@@ -92,7 +96,13 @@ impl Probe {
             stalls: HashMap::new(),
             sums: HashMap::new(),
             facts: HashMap::new(),
-        })
+            suspicions,
+        };
+        probe.learn_facts();
+        if options.drop_privileges {
+            drop_privileges(probe.tier());
+        }
+        Ok(probe)
     }
 
     /// How it measures.
@@ -115,6 +125,7 @@ impl Probe {
         if let Source::Bpf(watch) = &mut self.source {
             watch.poll();
         }
+        self.learn_facts();
         self.next_poll = now + POLL.max(now.elapsed() * POLL_SHARE_MAX);
     }
 
@@ -133,6 +144,7 @@ impl Probe {
             counted.into_iter().map(|counted| self.report_process(counted)).collect();
         processes.sort_by(|a, b| b.samples.cpu_time.total_cmp(&a.samples.cpu_time));
         processes.truncate(PROCESSES_REPORTED_MAX);
+        self.forget_ended();
         Report {
             host: who::host(),
             at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
@@ -178,18 +190,43 @@ impl Probe {
         }
     }
 
+    /// Who those are that are watched, while they live to tell.
+    fn learn_facts(&mut self) {
+        for leader in self.leaders() {
+            let suspicions = &self.suspicions;
+            self.facts.entry(leader).or_insert_with(|| Facts::of(leader, suspicions));
+        }
+    }
+
+    fn forget_ended(&mut self) {
+        let left: HashSet<u32> = self.leaders().into_iter().collect();
+        self.facts.retain(|leader, _| left.contains(leader));
+        self.sums.retain(|leader, _| left.contains(leader));
+        self.stalls.retain(|leader, _| left.contains(leader));
+    }
+
+    fn leaders(&self) -> Vec<u32> {
+        match &self.source {
+            Source::Bpf(watch) => watch.leaders(),
+            Source::Sampled(sampler) => sampler.leaders(),
+        }
+    }
+
     fn report_process(&mut self, counted: Counted) -> ProcessReport {
         let Counted { leader, members, mut samples, idle, subwindows, restarted, ended } = counted;
         if restarted {
             self.sums.remove(&leader);
             self.facts.remove(&leader);
+            self.suspicions.forget(leader);
             samples.warnings.push("it began another program in this window".to_owned());
         }
-        let facts = self.facts.entry(leader).or_insert_with(|| Facts::of(leader)).clone();
+        let suspicions = &self.suspicions;
+        let facts = self.facts.entry(leader).or_insert_with(|| Facts::of(leader, suspicions));
+        let facts = facts.clone();
         samples.warnings.extend(facts.suspicions);
         self.add_memory_stall(leader, &mut samples);
         match self.sums.get_mut(&leader) {
-            Some(sum) => sum.add(&samples),
+            Some(sum) => add(sum, &samples),
             None => {
                 self.sums.insert(leader, samples.clone());
             }
@@ -197,11 +234,6 @@ impl Probe {
         let cumulative = self.sums.get(&leader).and_then(|sum| estimate(sum).ok());
         let outlook =
             cumulative.as_ref().and_then(|measured| predict(measured, &Change::default()).ok());
-        if ended {
-            self.sums.remove(&leader);
-            self.facts.remove(&leader);
-            self.stalls.remove(&leader);
-        }
         ProcessReport {
             pid: leader,
             comm: facts.comm,
@@ -242,6 +274,19 @@ impl Probe {
     }
 }
 
+/// Adds a window. One without a socket served had no requests there, nor any that waited within: known as
+/// soon as one is served.
+fn add(sum: &mut Samples, later: &Samples) {
+    if later.requests.is_some() {
+        sum.requests.get_or_insert(0);
+    }
+    if later.hidden.is_some() {
+        sum.hidden.get_or_insert(0.0);
+        sum.hidden_waits.get_or_insert(0);
+    }
+    sum.add(later);
+}
+
 /// CPU time that the hypervisor took.
 fn stolen(machine: &Machine) -> Option<String> {
     (machine.stolen > STOLEN_SHARE_MIN).then(|| {
@@ -253,14 +298,14 @@ fn stolen(machine: &Machine) -> Option<String> {
 }
 
 impl Facts {
-    fn of(pid: u32) -> Self {
+    fn of(pid: u32, suspicions: &Suspicions) -> Self {
         Self {
             comm: process::comm(pid).unwrap_or_default(),
             command: process::command(pid),
             namespace: process::foreign_namespace(pid),
             unit: who::unit(pid),
             started: who::started(pid),
-            suspicions: suspects::warnings(pid),
+            suspicions: suspicions.about(pid),
         }
     }
 }

@@ -43,6 +43,11 @@ pub(crate) fn stat(pid: u32) -> Option<Vec<String>> {
     Some(rest.split_whitespace().map(str::to_owned).collect())
 }
 
+/// `None`: it is gone.
+pub(crate) fn parent(pid: u32) -> Option<u32> {
+    stat(pid)?.get(1)?.parse().ok()
+}
+
 /// When it began, in ticks since boot: tells it from a later process of the same id. `None`: it is gone
 /// or a zombie.
 pub(crate) fn birth(pid: u32) -> Option<u64> {
@@ -118,8 +123,7 @@ pub(crate) fn run_delay(pid: u32) -> Option<f64> {
 pub(crate) fn descendants(parents: &[u32]) -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for pid in all() {
-        let parent = stat(pid).and_then(|fields| fields.get(1)?.parse().ok());
-        if let Some(parent) = parent {
+        if let Some(parent) = parent(pid) {
             children.entry(parent).or_default().push(pid);
         }
     }

@@ -1,7 +1,8 @@
 //! What a process most likely does that no tier can see, from what it is made of.
 
+use std::collections::HashMap;
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 
 use crate::process;
 
@@ -10,8 +11,39 @@ const HEAD_BYTES_MAX: u64 = 256 * 1024;
 /// Descriptors looked at.
 const DESCRIPTORS_MAX: usize = 1024;
 
+/// Says that nothing was looked at.
+const UNREAD: &str = "what it is made of may not be read without CAP_SYS_PTRACE, given up when the probe \
+                      began: whether it is a program that hides its locks is not known";
+
+/// What was found while it could be read: of a process, by its id and birth.
+#[derive(Debug, Default)]
+pub(crate) struct Suspicions(HashMap<(u32, u64), Vec<String>>);
+
+impl Suspicions {
+    /// Looks at processes before privileges are given up.
+    pub(crate) fn of(pids: impl IntoIterator<Item = u32>) -> Self {
+        let of = |pid| Some(((pid, process::birth(pid)?), warnings(pid)));
+        Self(pids.into_iter().filter_map(of).collect())
+    }
+
+    /// Sentences for the report: of now, or of then where it may not be read any more.
+    pub(crate) fn about(&self, pid: u32) -> Vec<String> {
+        let exe = fs::read_link(format!("/proc/{pid}/exe"));
+        if !exe.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            return warnings(pid);
+        }
+        let then = process::birth(pid).and_then(|birth| self.0.get(&(pid, birth)));
+        then.cloned().unwrap_or_else(|| vec![UNREAD.to_owned()])
+    }
+
+    /// It executes another program since.
+    pub(crate) fn forget(&mut self, pid: u32) {
+        self.0.retain(|(known, _), _| *known != pid);
+    }
+}
+
 /// Sentences for the report; empty: nothing suspicious, or not ours to read.
-pub(crate) fn warnings(pid: u32) -> Vec<String> {
+fn warnings(pid: u32) -> Vec<String> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let comm = process::comm(pid).unwrap_or_default();
     let mut warnings: Vec<String> =

@@ -7,6 +7,7 @@ use groma_capacity::{Contended, LockSamples, Samples, Tier, WaitKind, WaitSample
 use super::layout::{CLASSES, Class, Group, PortWords, SlotTickWords};
 use super::watch::Known;
 use crate::counted::{Counted, Idle};
+use crate::options::Requests;
 use crate::process;
 use crate::sockets;
 
@@ -22,6 +23,8 @@ pub(super) struct Look {
     pub(super) slot_ticks: SlotTickWords,
     pub(super) open: Open,
     pub(super) ports: HashMap<u64, PortWords>,
+    /// What counts as one.
+    pub(super) requests: Requests,
 }
 
 /// Waits that have not ended: what they have lasted so far.
@@ -56,16 +59,17 @@ impl Known {
         }
         samples.locks = self.end_locks(&look.slot_ticks);
 
-        let serving = sockets::Serving::of(&self.members);
+        let serving = sockets::Serving::of(&self.members, look.ports.keys().copied());
         let port_use = self.end_ports(&look, &serving);
         samples.clients = serving.clients();
+        samples.warnings.extend(serving.warning().map(str::to_owned));
         samples.hidden = port_use.hidden.map(|(seconds, _)| seconds);
         samples.hidden_waits = port_use.hidden.map(|(_, waits)| waits);
         let chosen = group.requests - before.requests;
-        samples.requests = match (chosen, port_use.replies) {
-            (0, None) => None,
-            (0, replies) => replies,
-            (chosen, _) => Some(chosen),
+        samples.requests = match look.requests {
+            Requests::Replies => port_use.replies,
+            Requests::Calls(_) => Some(chosen),
+            Requests::Uncounted => None,
         };
         let off = |class: Class| {
             let class = class as usize;

@@ -10,7 +10,7 @@ use super::load::{self, Loaded, Refusal, Ways};
 use super::locks::KnownLock;
 use crate::cost::Kept;
 use crate::counted::{Counted, SUBWINDOWS_MAX, SubWindow};
-use crate::options::Options;
+use crate::options::{Options, Requests};
 use crate::process::{self, CpuClocks};
 use crate::target::Watched;
 
@@ -24,6 +24,7 @@ pub(crate) struct Watch {
     loaded: Loaded,
     all: bool,
     follow: bool,
+    requests: Requests,
     groups: BTreeMap<u64, Known>,
     began_ns: u64,
     full_at_window: [u64; FULLS],
@@ -69,6 +70,7 @@ impl Watch {
             loaded,
             all: matches!(watched, Watched::All),
             follow: options.follow_children,
+            requests: options.requests.clone(),
             groups: BTreeMap::new(),
             began_ns: 0,
             full_at_window: [0; FULLS],
@@ -82,8 +84,6 @@ impl Watch {
         Ok(watch)
     }
 
-    /// What the tier is called.
-    pub(crate) fn tier(&self) -> Tier {
     /// Begins the first window: what was counted while one program after another was attached, which takes
     /// a while, belongs to none.
     fn begin(&mut self) {
@@ -106,7 +106,14 @@ impl Watch {
         self.began_ns = now;
     }
 
+    /// What the tier is called.
+    pub(crate) fn tier(&self) -> Tier {
         if self.loaded.rate_hz > 0 { Tier::BpfOwner } else { Tier::BpfFutex }
+    }
+
+    /// The groups known by now, by their first process.
+    pub(crate) fn leaders(&self) -> Vec<u32> {
+        self.groups.keys().filter_map(|id| u32::try_from(*id).ok()).collect()
     }
 
     /// True if every target has ended. The whole machine never does.
@@ -165,6 +172,7 @@ impl Watch {
                 slot_ticks: ticks,
                 open: open.remove(&id).unwrap_or_default(),
                 ports: ports.remove(&id).unwrap_or_default(),
+                requests: self.requests.clone(),
             };
             if !self.all || look.group.runs > known.at_window.runs {
                 counted.push(known.count(look));
@@ -330,14 +338,6 @@ impl Known {
         known
     }
 
-    /// True if the process that it began with is no more, and no child of it either.
-    pub(super) fn has_ended(&self, leader: u32) -> bool {
-        let leader_lives = self.birth.is_some() && process::birth(leader) == self.birth;
-        !leader_lives
-            && !self.members.iter().any(|pid| *pid != leader && process::birth(*pid).is_some())
-    }
-
-    /// After an exec its addresses mean nothing any more.
     /// Nothing that was counted before is of the window that begins now.
     fn begin(&mut self, group: &Group) {
         (self.at_window, self.at_poll) = (*group, *group);
@@ -346,6 +346,14 @@ impl Known {
         self.run_delay = self.members.iter().map(|pid| process::run_delay(*pid)).sum();
     }
 
+    /// True if the process that it began with is no more, and no child of it either.
+    pub(super) fn has_ended(&self, leader: u32) -> bool {
+        let leader_lives = self.birth.is_some() && process::birth(leader) == self.birth;
+        !leader_lives
+            && !self.members.iter().any(|pid| *pid != leader && process::birth(*pid).is_some())
+    }
+
+    /// After an exec its addresses mean nothing any more.
     fn forget_locks(&mut self) {
         self.locks.clear();
         self.slots = [None; SLOTS];

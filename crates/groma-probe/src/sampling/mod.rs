@@ -30,6 +30,8 @@ trait Look: Send {
     fn end_window(&mut self, window: f64) -> Vec<Counted>;
     /// True if no target lives any more.
     fn ended(&self) -> bool;
+    /// The groups by their first process.
+    fn leaders(&self) -> Vec<u32>;
 }
 
 /// One process, or one with its children, as a tier looks at it.
@@ -67,6 +69,10 @@ impl<G: Group> Look for Groups<G> {
 
     fn ended(&self) -> bool {
         !self.0.iter().any(|group| group.leader().lives())
+    }
+
+    fn leaders(&self) -> Vec<u32> {
+        self.0.iter().map(|group| group.leader().pid).collect()
     }
 }
 
@@ -135,6 +141,11 @@ impl Sampler {
 
     pub(crate) fn ended(&self) -> bool {
         lock(&self.looked_at).ended()
+    }
+
+    /// The groups by their first process.
+    pub(crate) fn leaders(&self) -> Vec<u32> {
+        lock(&self.looked_at).leaders()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Targets that begin, end and change: nothing of them stays behind.
 
 use groma_capacity::Tier;
-use groma_probe::{Options, Target};
+use groma_probe::{Options, Report, Target};
 
 use crate::load::Load;
 use crate::watched::{measure, probe, probe_with, watch};
@@ -30,6 +30,25 @@ fn a_target_that_ends_is_told_and_forgotten() {
     let kept = probe.kept();
     println!("{kept:?}");
     assert_eq!((kept.groups, kept.threads, kept.locks, kept.targets), (0, 0, 0, 0));
+}
+
+/// One of two, before the first window is over.
+#[test]
+fn who_ends_at_once_keeps_the_name() {
+    let stays = Load::start("locks threads=1 work_us=100 think_us=1000");
+    let mut ends = Load::start("locks threads=1 work_us=100 think_us=1000");
+    let target = Target::Pids(vec![stays.pid(), ends.pid()]);
+    let Some(mut probe) = probe(target, Tier::BpfOwner) else { return };
+    let named = |pid: u32, report: &Report| {
+        let process = report.processes.iter().find(|process| process.pid == pid);
+        process.map(|process| (process.comm.clone(), process.ended))
+    };
+    let (stayed, ended) = (stays.pid(), ends.pid());
+    ends.end();
+    let report = measure(&mut probe, 0.3);
+    let (comm, _) = named(stayed, &report).unwrap();
+    assert!(!comm.is_empty());
+    assert_eq!(named(ended, &report), Some((comm, true)));
 }
 
 #[test]

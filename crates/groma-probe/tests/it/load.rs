@@ -132,6 +132,10 @@ fn child() {
             "disk" => drop(std::thread::spawn(write_to_disk)),
             "churn" => drop(std::thread::spawn(move || start_threads(plan))),
             "parent" => std::mem::forget(start_child()), // it ends when its standard input does
+            "family" => {
+                serve_one();
+                std::mem::forget(start_child());
+            }
             "exec" => {}
             other => panic!("no load is called {other}"),
         }

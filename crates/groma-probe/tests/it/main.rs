@@ -8,6 +8,7 @@ mod life;
 mod load;
 mod object;
 mod owner;
+mod privileges;
 mod sampled;
 mod waits;
 mod watched;
