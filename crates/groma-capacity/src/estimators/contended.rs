@@ -15,7 +15,7 @@ const RULE_OF_THREE: f64 = 3.0;
 /// CPU where holds were followed. `None` without a count of
 /// acquisitions or requests, or for one client, which never meets another.
 pub(super) fn share(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Option<Estimate> {
-    let acquisitions = lock.acquisitions.or(samples.requests).filter(|count| *count > 0)?;
+    let acquisitions = holds::acquisitions(lock, samples)?;
     let waited = wilson((lock.waits as f64 / acquisitions as f64).min(1.0), acquisitions);
     let others = Some(others(samples)).filter(|others| others.is_finite())?;
     let on_cpu = holds::on_cpu(lock).unwrap_or(1.0);

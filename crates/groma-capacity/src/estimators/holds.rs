@@ -7,12 +7,19 @@ use crate::samples::{LockSamples, Samples};
 /// Largest error of the root law in 108 real and 600 simulated runs, in share of CPU time.
 const ROOT_ERROR: f64 = 0.08;
 
-/// C: acquisitions (or requests, one acquisition each) times the mean contended hold. Takes contended
-/// holds to be as long as the others. `None` without holds or a count.
-pub(super) fn share(lock: &LockSamples, requests: Option<u64>, cpu_time: f64) -> Option<Estimate> {
+/// C: acquisitions times the mean contended hold. Takes contended holds to be as long as the others.
+/// `None` without holds or a count.
+pub(super) fn share(lock: &LockSamples, samples: &Samples) -> Option<Estimate> {
     let hold = mean_hold(lock)?;
-    let acquisitions = lock.acquisitions.or(requests)? as f64;
-    Some(relative(acquisitions * hold / cpu_time, spread(lock, hold) / lock.holds as f64))
+    let acquired = acquisitions(lock, samples)? as f64;
+    Some(relative(acquired * hold / samples.cpu_time, spread(lock, hold) / lock.holds as f64))
+}
+
+/// Acquisitions, or requests, one acquisition each. `None` without either, or where more holds were
+/// followed than that, but for those that cross the ends of a window: then requests are of something else.
+pub(super) fn acquisitions(lock: &LockSamples, samples: &Samples) -> Option<u64> {
+    let count = lock.acquisitions.or(samples.requests).filter(|count| *count > 0)?;
+    (lock.holds <= count + count / 20).then(|| count.max(lock.holds))
 }
 
 /// Of the waits that so busy a lock must cause, the least share that is believable.
@@ -29,15 +36,21 @@ pub(super) fn too_seldom_waited_for(lock: &LockSamples, samples: &Samples) -> bo
     lock.acquisitions.is_none() && samples.cpus > 1.0 && (lock.waits as f64) < believable
 }
 
-/// D: contended acquisitions come at rate X·U_l, so U_l = √(X_c·S_c). Takes arrivals to find the lock
-/// held as often as it is; where few clients or a full CPU bend that, it is off by up to 0.08.
+/// D: a lock is held for X·S_c/φ of the time, and so often are acquisitions contended: X_c = X²·S_c/φ.
+/// Hence U_l = X·S_c = √(X_c·S_c·φ); what followed holds used themselves is the least. Takes arrivals to
+/// find the lock held as often as it is; where few clients or a full CPU bend that, it is off by up to
+/// 0.08. X_c is the rate of holds that began with a wait, not that of waits: who is woken late and finds
+/// the lock taken waits again.
 pub(super) fn root_share(lock: &LockSamples, window: f64, cpus_used: f64) -> Option<Estimate> {
-    let hold = mean_hold(lock).filter(|_| lock.waits > 0)?;
-    let utilisation = (lock.waits as f64 / window * hold).sqrt().min(1.0);
-    let variance = (1.0 / lock.waits as f64 + spread(lock, hold) / lock.holds as f64) / 4.0;
+    let hold = mean_hold(lock)?;
+    let rate = lock.holds as f64 / window;
+    let utilisation = (rate * hold * on_cpu(lock).unwrap_or(1.0)).sqrt();
+    let variance = (1.0 + spread(lock, hold)) / lock.holds as f64 / 4.0;
     let share = relative(utilisation / cpus_used, variance);
     let error = ROOT_ERROR.min(share.value);
-    Some(widen(share, error, error))
+    let least = rate * hold / cpus_used;
+    let share = widen(share, error, error);
+    Some(Estimate::new(share.value.max(least), share.low.max(least), share.high))
 }
 
 /// Mean on-CPU time of a contended hold, S_c, seconds.

@@ -46,7 +46,7 @@ pub fn estimate(samples: &Samples) -> Result<Measured, CapacityError> {
     // What was concealed is serial at most.
     let concealed = concealed::share_max(samples, cpus_used);
     let parallel = parallel.map(|p| Estimate::new(p.value, (p.low - concealed).max(0.0), p.high));
-    let unknown = unknown.or_else(|| parallel.is_none().then(|| nothing_waited(samples)));
+    let unknown = unknown.or_else(|| parallel.is_none().then(|| nothing_sized(samples)));
     let starved = samples
         .run_delay
         .map(|delay| delay / (delay + samples.cpu_time))
@@ -89,7 +89,10 @@ fn is_blind_for_spinning(samples: &Samples) -> bool {
     samples.spinning.is_none() && samples.tier > Tier::BpfOwner
 }
 
-fn nothing_waited(samples: &Samples) -> String {
+fn nothing_sized(samples: &Samples) -> String {
+    if !samples.locks.is_empty() {
+        return "nothing was counted that can size the locks it waits for".to_owned();
+    }
     let and = match samples.requests {
         Some(count) if count > 0 && is_blind_for_spinning(samples) => {
             "without ticks nobody sees whether it spins"
@@ -135,8 +138,8 @@ fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Cand
     let most = (1.0 / cpus_used).min(1.0);
     let mut found = Vec::new();
     let mut add = |method, share: Option<Estimate>, rank, reason: String| {
-        if let Some(share) = share {
-            found.push(Candidate { method, share: share.clamp(0.0, most), reason, rank });
+        if let Some(share) = share.and_then(|share| possible(share, most)) {
+            found.push(Candidate { method, share, reason, rank });
         }
     };
     let ticks = lock.owner.map_or(0, |owner| owner.samples);
@@ -159,8 +162,7 @@ fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Cand
         HOLDS_MIN.. => 1,
         _ => 5,
     };
-    let by_holds = holds::share(lock, samples.requests, samples.cpu_time);
-    add(Method::Holds, by_holds, holds_rank, reason);
+    add(Method::Holds, holds::share(lock, samples), holds_rank, reason);
     let reason = format!("its word was looked at {} times", lock.looks);
     let by_word = busy::share(lock, cpus_used);
     let between = by_word.zip(by_owner.filter(|_| brief)).map(|(word, owner)| {
@@ -175,11 +177,25 @@ fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Cand
     add(Method::Contended, contended::share(lock, samples, cpus_used), 5, reason);
     found.sort_by_key(|candidate| candidate.rank);
     if found.is_empty() {
-        let reason = "it was waited for, but nothing was counted that would size it".to_owned();
+        let reason = "it was waited for, but nothing was counted that can size it".to_owned();
         let share = Estimate::new(0.0, 0.0, most);
         found.push(Candidate { method: Method::Bound, share, reason, rank: 9 });
     }
     found
+}
+
+/// A share that passes what one holder can use by more than this is no error of sampling: what it was
+/// computed from is not so.
+const BEYOND_MAX: f64 = 1.1;
+
+/// The share within what is possible, no more certain than it was. `None`: it is far beyond that.
+fn possible(share: Estimate, most: f64) -> Option<Estimate> {
+    if share.low > most * BEYOND_MAX {
+        return None;
+    }
+    let beyond = (share.low - most).max(0.0);
+    let low = share.low - if beyond > 0.0 { beyond + share.half_width() } else { 0.0 };
+    Some(Estimate { low, ..share }.clamp(0.0, most))
 }
 
 /// p and the method behind most of it.
@@ -195,6 +211,9 @@ fn parallel(
         return (Some(Estimate::new(p, p, 1.0)), Some(Method::Equation25));
     }
     if let Some(largest) = locks.first() {
+        if !sized {
+            return (None, None);
+        }
         let shares: Vec<_> = locks.iter().map(|lock| lock.share).collect();
         return (Some(rest(&shares)), Some(largest.method));
     }
@@ -309,6 +328,54 @@ mod tests {
         // Nor does it prove anything that nobody is interrupted on a single CPU.
         let alone = estimate(&Samples { cpus: 1.0, ..striped(1, 50) }).unwrap();
         assert_eq!(alone.method, Some(Method::Holds), "{alone:?}");
+    }
+
+    /// 150 acquisitions a second of 2 ms, most of them contended, on CPUs that others have nine times of ten.
+    #[test]
+    fn where_cpus_are_short_waits_follow_the_time_on_the_clock() {
+        let lock = LockSamples {
+            name: "0x1".into(),
+            waits: 1_100,
+            holds: 1_000,
+            hold_cpu_time: 2.0,
+            hold_time: 20.0,
+            ..LockSamples::default()
+        };
+        let starved = Samples { locks: vec![lock], ..Samples::new(Tier::BpfOwner, 30.0, 2.0, 4.0) };
+        let measured = estimate(&starved).unwrap();
+        // √(33.3/s · 2 ms · 0.1) of 0.133 CPUs.
+        assert_eq!(measured.method, Some(Method::Root));
+        let share = measured.locks[0].share;
+        assert!((share.value - 0.612).abs() < 0.001, "{share:?}");
+        assert!(share.low < 0.55 && share.high > 0.68, "{share:?}");
+    }
+
+    #[test]
+    fn requests_that_are_fewer_than_holds_are_no_acquisitions() {
+        for requests in [Some(0), Some(10), None] {
+            let measured = estimate(&Samples { requests, ..striped(1, 50_000) }).unwrap();
+            let (p, lock) = (measured.parallel.unwrap(), &measured.locks[0]);
+            assert_eq!(lock.method, Method::Root, "{lock:?}");
+            // The followed holds alone are a hundredth.
+            assert!(p.high - p.low > 0.1 && p.high <= 0.99, "{requests:?}: {p:?}");
+        }
+    }
+
+    #[test]
+    fn what_passes_the_possible_is_not_certain() {
+        let near = possible(Estimate::new(0.63, 0.61, 0.65), 0.6).unwrap();
+        assert!(
+            (near.value, near.high) == (0.6, 0.6) && (near.low - 0.58).abs() < 1e-9,
+            "{near:?}"
+        );
+        assert_eq!(possible(Estimate::new(1.4, 1.3, 1.5), 1.0), None);
+        // A lock of which nothing else is known is not sized then.
+        let lock = LockSamples { holds: 90, hold_cpu_time: 9.0, waits: 90, ..Default::default() };
+        let full = Samples { locks: vec![lock], ..Samples::new(Tier::BpfOwner, 5.0, 4.0, 5.0) };
+        let measured = estimate(&full).unwrap();
+        assert_eq!(measured.locks[0].method, Method::Bound, "{measured:?}");
+        assert_eq!((measured.locks[0].share.low, measured.locks[0].share.high), (0.0, 1.0));
+        assert_eq!(measured.parallel, None);
     }
 
     #[test]

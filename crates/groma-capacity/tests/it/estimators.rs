@@ -231,8 +231,8 @@ fn the_method_follows_from_what_was_counted() {
     // 10,000 · 0.1 ms of 2.5 s.
     assert_eq!(method(&followed, Some(10_000)), (Method::Holds, 400.0));
     assert_eq!(method(&few, Some(10_000)), (Method::Holds, 400.0));
-    // √(80/s · 0.1 ms) of half a CPU.
-    assert_eq!(method(&followed, None), (Method::Root, 179.0));
+    // √(70/s · 0.1 ms · 0.7) of half a CPU.
+    assert_eq!(method(&followed, None), (Method::Root, 140.0));
     assert_eq!(method(&bare, Some(10_000)), (Method::Contended, 80.0));
     assert_eq!(method(&bare, None), (Method::Bound, 0.0));
 }
