@@ -163,7 +163,11 @@ impl Recording {
             if !is_part_name(&name) {
                 return Err(wrong(format!("\"{name}\" is no name of a part")));
             }
-            let bytes = whole::read(&folder.join(&name))?;
+            let part = folder.join(&name);
+            if part.is_symlink() {
+                return Err(wrong(format!("\"{name}\" is a link, and a part lies in its folder")));
+            }
+            let bytes = whole::read(&part)?;
             if !recording.add(name, bytes) {
                 let reason = format!("the parts have more than {RECORDING_SIZE_MAX} bytes");
                 return Err(wrong(reason));
@@ -185,6 +189,22 @@ fn is_part_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_part_that_is_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let importer = &crate::netbox::IMPORTER;
+        let mut recording = Recording::new("a", "a".into(), importer, Timestamp(0));
+        assert!(recording.add("part.json", b"{}".to_vec()));
+        recording.write(folder.path()).unwrap();
+        assert!(Recording::read(folder.path()).is_ok());
+        let part = folder.path().join("part.json");
+        fs::rename(&part, folder.path().join("other.json")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("other.json"), &part).unwrap();
+        let problem = Recording::read(folder.path()).map(drop).unwrap_err();
+        assert!(problem.reason.contains("is a link"), "{}", problem.reason);
+    }
 
     #[test]
     fn a_recording_takes_no_more_than_its_bound() {

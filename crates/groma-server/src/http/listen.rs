@@ -23,7 +23,7 @@ use crate::wire::Door;
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request, and say nothing between two of them. Whoever
 /// reads an answer or sends a body is not bound by it.
-pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves until `stop` is ready, and what was begun to its end. `sockets`: how many may be open.
 pub(crate) async fn serve(

@@ -189,7 +189,7 @@ fn after_a_poll_that_failed_half_way_what_was_said_before_is_read_again() {
         fs::rename(path("new"), path("now")).unwrap();
     };
     switch_to("a");
-    let served = served(vec![source("farms", &path("now"), Duration::from_secs(1))]);
+    let served = served(vec![source("farms", path("now"), Duration::from_secs(1))]);
     served.run(async |served| {
         let client = served.client("live").await;
         let is = async |balancing: &str| {
