@@ -63,6 +63,9 @@ pub struct LockSamples {
     pub owner: Option<OwnerSamples>,
     /// Waits that began (k): every one is an acquisition that met a held lock.
     pub waits: u64,
+    /// Of them, those of readers for a writer or of a writer for readers. Readers hold it together, so
+    /// that with any of these its holds do not say how much is serial.
+    pub shared_waits: u64,
     /// Time waited, summed over threads, seconds.
     pub wait_time: f64,
     /// Median and 99th percentile of one wait, seconds; of the longer window after an addition.
@@ -216,6 +219,13 @@ impl Samples {
 }
 
 impl LockSamples {
+    /// Takes in another word of the same lock, over the same window.
+    pub fn join(&mut self, word: &Self) {
+        let contended_time = self.contended_time.max(word.contended_time);
+        self.add(word, word.waits > self.waits);
+        self.contended_time = contended_time;
+    }
+
     fn add(&mut self, later: &Self, later_is_longer: bool) {
         self.owner = match (self.owner, later.owner) {
             (Some(a), Some(b)) => Some(OwnerSamples {
@@ -229,6 +239,7 @@ impl LockSamples {
             (self.wait_p50, self.wait_p99) = (later.wait_p50, later.wait_p99);
         }
         self.waits += later.waits;
+        self.shared_waits += later.shared_waits;
         self.wait_time += later.wait_time;
         self.contended_time += later.contended_time;
         self.holds += later.holds;

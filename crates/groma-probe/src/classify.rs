@@ -10,6 +10,8 @@ const WAIT_BITSET: u32 = 9;
 const LOCK_PI: u32 = 6;
 const LOCK_PI2: u32 = 13;
 
+/// How the rwlocks of glibc are called.
+pub(crate) const RWLOCK: &str = "pthread-rwlock";
 /// Where the owner's thread id stands in a mutex of glibc.
 const GLIBC_OWNER_OFFSET: u64 = 8;
 /// Fewer waits than this say nothing about behaviour.
@@ -60,17 +62,24 @@ pub fn classify(signature: Signature, behaviour: Behaviour) -> Verdict {
     if !matches!(command, WAIT | WAIT_BITSET) {
         return idle("futex");
     }
-    if timed {
-        return by_behaviour(behaviour, "timed-wait");
-    }
     match (command, val) {
+        // pthread_mutex_timedlock: only the owner tells it from waits for a condition.
+        (WAIT | WAIT_BITSET, 2) if timed && behaviour.owner_seen => {
+            lock("pthread-mutex", Some(GLIBC_OWNER_OFFSET))
+        }
+        _ if timed => by_behaviour(behaviour, "timed-wait"),
         (WAIT, 2) if behaviour.owner_seen => lock("pthread-mutex", Some(GLIBC_OWNER_OFFSET)),
         (WAIT, 2) => lock("mutex", None),
         (WAIT_BITSET, 2) if op & CLOCK_REALTIME == 0 => lock("rust-mutex", None),
+        // A robust one of glibc has its owner's id at both places.
+        (WAIT, _) if val >> 31 == 1 && behaviour.word_is_owner && behaviour.owner_seen => {
+            lock("robust-mutex", Some(0))
+        }
         // musl: the owner's id, or EBUSY for the normal type, and a bit for waiters.
         (WAIT, _) if val >> 31 == 1 && behaviour.word_is_owner => lock("musl-mutex", Some(0)),
         (WAIT, 0x8000_0010) => lock("musl-mutex", None),
-        (WAIT_BITSET, 3) if op & CLOCK_REALTIME != 0 => lock("pthread-rwlock", None),
+        // 2: a writer waits for readers. 3: a reader for a writer, or a writer for another.
+        (WAIT_BITSET, 2 | 3) if op & CLOCK_REALTIME != 0 => lock(RWLOCK, None),
         (WAIT_BITSET, 0) if op & CLOCK_REALTIME != 0 => idle("condition"),
         (WAIT_BITSET, u32::MAX) => idle("parked"),
         (WAIT_BITSET, _) if op & PRIVATE == 0 => idle("join"),
@@ -108,12 +117,19 @@ mod tests {
     #[test]
     fn the_signatures_of_the_table() {
         let owned = Behaviour { owner_seen: true, ..LIKE_A_QUEUE };
+        let in_word = Behaviour { word_is_owner: true, ..LIKE_A_QUEUE };
+        let robust = Behaviour { owner_seen: true, ..in_word };
         let cases = [
             ("glibc pthread_mutex", 128, 2, false, owned, "pthread-mutex", true),
             ("Go runtime", 128, 2, false, LIKE_A_QUEUE, "mutex", true),
             ("Rust std Mutex", 137, 2, false, LIKE_A_QUEUE, "rust-mutex", true),
             ("Rust std RwLock", 137, 85, false, LIKE_A_LOCK, "lock", true),
             ("glibc rwlock", 393, 3, false, LIKE_A_QUEUE, "pthread-rwlock", true),
+            ("glibc rwlock, for readers", 393, 2, false, LIKE_A_QUEUE, "pthread-rwlock", true),
+            ("glibc timed lock", 393, 2, true, owned, "pthread-mutex", true),
+            ("timed, by an unknown", 393, 2, true, LIKE_A_QUEUE, "timed-wait", false),
+            ("glibc robust", 128, 0x8000_1234, false, robust, "robust-mutex", true),
+            ("musl, with its owner", 128, 0x8000_1234, false, in_word, "musl-mutex", true),
             ("PI mutex", 134, 0, false, LIKE_A_QUEUE, "pi-mutex", true),
             ("parking_lot parker", 128, 1, false, LIKE_A_QUEUE, "futex", false),
             ("glibc condvar, sem_wait", 393, 0, false, LIKE_A_LOCK, "condition", false),

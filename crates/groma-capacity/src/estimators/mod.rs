@@ -91,7 +91,7 @@ fn is_blind_for_spinning(samples: &Samples) -> bool {
 
 fn nothing_sized(samples: &Samples) -> String {
     if !samples.locks.is_empty() {
-        return "nothing was counted that can size the locks it waits for".to_owned();
+        return "its locks are waited for, but nothing was counted that can size them".to_owned();
     }
     let and = match samples.requests {
         Some(count) if count > 0 && is_blind_for_spinning(samples) => {
@@ -136,6 +136,13 @@ struct Candidate {
 fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Candidate> {
     // A holder is on one CPU at most.
     let most = (1.0 / cpus_used).min(1.0);
+    let bound = |reason: &str| {
+        let share = Estimate::new(0.0, 0.0, most);
+        Candidate { method: Method::Bound, share, reason: reason.to_owned(), rank: 9 }
+    };
+    if lock.shared_waits > 0 {
+        return vec![bound("readers hold it together, so how much is serial is not known")];
+    }
     let mut found = Vec::new();
     let mut add = |method, share: Option<Estimate>, rank, reason: String| {
         if let Some(share) = share.and_then(|share| possible(share, most)) {
@@ -177,9 +184,7 @@ fn candidates(lock: &LockSamples, samples: &Samples, cpus_used: f64) -> Vec<Cand
     add(Method::Contended, contended::share(lock, samples, cpus_used), 5, reason);
     found.sort_by_key(|candidate| candidate.rank);
     if found.is_empty() {
-        let reason = "it was waited for, but nothing was counted that can size it".to_owned();
-        let share = Estimate::new(0.0, 0.0, most);
-        found.push(Candidate { method: Method::Bound, share, reason, rank: 9 });
+        found.push(bound("it was waited for, but nothing was counted that can size it"));
     }
     found
 }
@@ -206,7 +211,8 @@ fn parallel(
     tier: Tier,
 ) -> (Option<Estimate>, Option<Method>) {
     let sized = locks.iter().any(|lock| lock.method != Method::Bound);
-    if let Some(p) = equation25.filter(|_| !sized || tier == Tier::Stat) {
+    // Below 0 it bounds nothing.
+    if let Some(p) = equation25.filter(|p| tier == Tier::Stat || (!sized && *p > 0.0)) {
         let p = p.clamp(0.0, 1.0);
         return (Some(Estimate::new(p, p, 1.0)), Some(Method::Equation25));
     }
@@ -376,6 +382,19 @@ mod tests {
         assert_eq!(measured.locks[0].method, Method::Bound, "{measured:?}");
         assert_eq!((measured.locks[0].share.low, measured.locks[0].share.high), (0.0, 1.0));
         assert_eq!(measured.parallel, None);
+    }
+
+    #[test]
+    fn a_lock_that_readers_hold_together_is_not_sized() {
+        let mut shared = striped(1, 50_000);
+        shared.locks[0].shared_waits = 1;
+        let measured = estimate(&shared).unwrap();
+        assert_eq!((measured.parallel, measured.locks[0].method), (None, Method::Bound));
+        assert!(measured.warnings.iter().any(|text| text.contains("readers")), "{measured:?}");
+        // Of what one CPU could do in all that time, the rest is parallel.
+        shared.contended = Some(crate::Contended { time: 8.0, cpu_time: 12.0 });
+        let p = estimate(&shared).unwrap().parallel.unwrap();
+        assert!((p.low - 1.0 / 3.0).abs() < 1e-9 && p.high == 1.0, "{p:?}");
     }
 
     #[test]

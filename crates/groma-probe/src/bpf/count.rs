@@ -1,10 +1,11 @@
 //! From the words of a window to samples.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use groma_capacity::{Contended, LockSamples, Samples, Tier, WaitKind, WaitSamples};
 
 use super::layout::{CLASSES, Class, Group, PortWords, SlotTickWords};
+use super::locks::join_words;
 use super::watch::Known;
 use crate::counted::{Counted, Idle};
 use crate::options::Requests;
@@ -115,11 +116,13 @@ impl Known {
     }
 
     fn end_locks(&mut self, ticks: &SlotTickWords) -> Vec<LockSamples> {
-        let mut locks: Vec<_> = self
+        let mut locks: BTreeMap<u64, LockSamples> = self
             .locks
             .iter_mut()
-            .filter_map(|(address, lock)| lock.end_window(*address, ticks))
+            .filter_map(|(address, lock)| Some((*address, lock.end_window(*address, ticks)?)))
             .collect();
+        join_words(&mut locks);
+        let mut locks: Vec<_> = locks.into_values().collect();
         let weight =
             |lock: &LockSamples| (lock.waits, lock.owner.map_or(0, |owner| owner.owned as u64));
         locks.sort_by(|a, b| weight(b).cmp(&weight(a)).then_with(|| a.name.cmp(&b.name)));

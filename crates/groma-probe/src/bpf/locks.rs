@@ -1,10 +1,16 @@
 //! One futex as it is known by now: what it is, and what it did in this window.
 
+use std::collections::BTreeMap;
+
 use groma_capacity::{LockSamples, OwnerSamples};
 
 use super::layout::{BUCKET_FIRST, BUCKETS, LockCounts, SLOTS, SlotTickWords};
-use crate::classify::{Behaviour, Signature, Verdict, classify};
+use crate::classify::{Behaviour, RWLOCK, Signature, Verdict, classify};
 use crate::process;
+
+/// One of glibc begins at a multiple of this. Eight bytes on is the word by which readers and writers wait
+/// for each other, four more on that by which writers wait for a writer.
+const RWLOCK_ALIGNED: u64 = 8;
 
 /// A futex of a group.
 #[derive(Debug, Default)]
@@ -34,7 +40,8 @@ impl KnownLock {
         }
         self.now = counts;
         let is_thread = |id: u32| members.iter().any(|pid| process::has_thread(*pid, id));
-        if !self.owner_seen && counts.owner_last > 0 && counts.val == 2 {
+        let may_have_owner = counts.val == 2 || counts.val >> 31 == 1;
+        if !self.owner_seen && counts.owner_last > 0 && may_have_owner {
             self.owner_seen = is_thread(counts.owner_last);
         }
         if !self.word_is_owner && counts.val >> 31 == 1 {
@@ -63,9 +70,9 @@ impl KnownLock {
         )
     }
 
-    /// The kernel takes its waits for idle ones.
+    /// The kernel takes some of its waits for idle ones.
     pub(super) fn must_be_confirmed(&self) -> bool {
-        self.now.mutex_waits == 0 && self.verdict().excludes
+        self.now.mutex_waits < self.now.waits && self.verdict().excludes
     }
 
     /// True if it has an owner word that is not sampled yet. A word of glibc's kind is sampled before
@@ -105,13 +112,16 @@ impl KnownLock {
             return None;
         }
         let seconds = |now: u64, before: u64| now.saturating_sub(before) as f64 / 1e9;
+        let waits = now.waits - before.waits.min(now.waits);
+        let is_shared = verdict.kind == RWLOCK && address.is_multiple_of(RWLOCK_ALIGNED);
         let waited: [u64; BUCKETS] =
             std::array::from_fn(|i| now.histogram[i].saturating_sub(before.histogram[i]));
         Some(LockSamples {
             name: format!("{address:#x}"),
             kind: verdict.kind.to_owned(),
             owner: verdict.owner_offset.and(owner),
-            waits: now.waits - before.waits.min(now.waits),
+            waits,
+            shared_waits: if is_shared { waits } else { 0 },
             wait_time: seconds(now.wait_ns, before.wait_ns),
             wait_p50: quantile(&waited, 0.50),
             wait_p99: quantile(&waited, 0.99),
@@ -138,6 +148,23 @@ impl KnownLock {
         );
         (place.group, place.owner) = (group, owner);
         Some(samples)
+    }
+}
+
+/// The two words of a rwlock are one lock, under the name of the first.
+pub(super) fn join_words(locks: &mut BTreeMap<u64, LockSamples>) {
+    let is_second = |address: &u64, lock: &LockSamples| {
+        lock.kind == RWLOCK && !address.is_multiple_of(RWLOCK_ALIGNED)
+    };
+    let seconds: Vec<u64> =
+        locks.iter().filter(|(at, lock)| is_second(at, lock)).map(|(at, _)| *at).collect();
+    for address in seconds {
+        let Some(mut second) = locks.remove(&address) else { continue };
+        second.name = format!("{:#x}", address - 4);
+        match locks.get_mut(&(address - 4)).filter(|first| first.kind == RWLOCK) {
+            Some(first) => first.join(&second),
+            None => drop(locks.insert(address, second)),
+        }
     }
 }
 
