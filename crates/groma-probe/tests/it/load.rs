@@ -127,6 +127,8 @@ fn child() {
         match kind {
             "locks" => drop(std::thread::spawn(move || work_with_pthread(plan, seed))),
             "rust" => drop(std::thread::spawn(move || work_with_rust(plan, seed))),
+            "timed" => drop(std::thread::spawn(move || work_with_timed(plan, seed))),
+            "rwlock" => drop(std::thread::spawn(move || read_and_write(plan, seed))),
             "queue" => drop(std::thread::spawn(take_from_queue)),
             "serve" => serve_one(),
             "disk" => drop(std::thread::spawn(write_to_disk)),
@@ -202,6 +204,33 @@ fn work_with_pthread(plan: Plan, seed: u64) {
             LOCKED[index].fetch_add(inside, Ordering::Relaxed);
             LOCKS[index].unlock();
         }
+        outside(plan, &mut dice);
+    }
+}
+
+/// Waits for the lock with a timeout that never passes.
+fn work_with_timed(plan: Plan, seed: u64) {
+    static LOCK: Mutex = Mutex::new();
+    let mut dice = Dice(seed + 1);
+    loop {
+        LOCK.lock_within(Duration::from_secs(100));
+        let before = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID);
+        burn(dice.exponential(plan.hold[0]));
+        let inside = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before;
+        LOCKED[0].fetch_add(inside, Ordering::Relaxed);
+        LOCK.unlock();
+        outside(plan, &mut dice);
+    }
+}
+
+/// Two threads write, the others read.
+fn read_and_write(plan: Plan, seed: u64) {
+    static LOCK: RwLock = RwLock(UnsafeCell::new(libc::PTHREAD_RWLOCK_INITIALIZER));
+    let mut dice = Dice(seed + 1);
+    loop {
+        LOCK.lock(seed < 2);
+        burn(dice.exponential(plan.hold[0]));
+        LOCK.unlock();
         outside(plan, &mut dice);
     }
 }
@@ -352,8 +381,35 @@ impl Mutex {
         assert_eq!(unsafe { libc::pthread_mutex_lock(self.0.get()) }, 0);
     }
 
+    fn lock_within(&self, time: Duration) {
+        let now = clock_ns(libc::CLOCK_REALTIME) / 1_000_000_000;
+        let until = libc::timespec { tv_sec: (now + time.as_secs()) as i64, tv_nsec: 0 };
+        assert_eq!(unsafe { libc::pthread_mutex_timedlock(self.0.get(), &until) }, 0);
+    }
+
     fn unlock(&self) {
         assert_eq!(unsafe { libc::pthread_mutex_unlock(self.0.get()) }, 0);
+    }
+}
+
+/// A rwlock of the C library.
+struct RwLock(UnsafeCell<libc::pthread_rwlock_t>);
+
+#[expect(unsafe_code, reason = "pthread rwlocks are made to be shared")]
+unsafe impl Sync for RwLock {}
+
+#[expect(unsafe_code, reason = "the C library's own locks are what is tested")]
+impl RwLock {
+    fn lock(&self, to_write: bool) {
+        let result = match to_write {
+            true => unsafe { libc::pthread_rwlock_wrlock(self.0.get()) },
+            false => unsafe { libc::pthread_rwlock_rdlock(self.0.get()) },
+        };
+        assert_eq!(result, 0);
+    }
+
+    fn unlock(&self) {
+        assert_eq!(unsafe { libc::pthread_rwlock_unlock(self.0.get()) }, 0);
     }
 }
 

@@ -8,8 +8,8 @@ use groma_probe::Target;
 use crate::load::Load;
 use crate::watched::{measure, measured, probe, watch};
 
-/// Owner words and CPU counters read from outside, by a thread that waits for a CPU like all others.
-const OFF_MAX: f64 = 0.25;
+/// Beside its interval: what is read from outside is read by a thread that waits for a CPU like all others.
+const OFF_MAX: f64 = 0.1;
 
 #[test]
 fn owners_are_seen_from_outside() {
@@ -18,7 +18,8 @@ fn owners_are_seen_from_outside() {
     let (report, before, after) = watch(&mut probe, &mut load, 2.0);
     let (parallel, truth) = (measured(&report).parallel.unwrap(), before.parallel_until(&after));
     println!("p {parallel:?}, truth {truth:.3}");
-    assert!((parallel.value - truth).abs() < OFF_MAX);
+    let within = parallel.low - OFF_MAX..=parallel.high + OFF_MAX;
+    assert!(within.contains(&truth), "{parallel:?}, truth {truth}");
 }
 
 /// As nobody, on a process of nobody: a second copy of this test binary does the watching.
@@ -77,6 +78,7 @@ fn watching_costs_little() {
     // Another test may want it too, and then ends first: off is how it was found.
     let _ = std::fs::write(SWITCH, "0");
     println!("{:.2} % of a CPU: {cost:?}", 100.0 * cost.seconds / window);
-    assert!(cost.runs > 1000);
-    assert!(cost.seconds / window < 0.03, "{cost:?}");
+    // How often they run is up to everyone on this machine.
+    assert!(cost.runs > 100);
+    assert!(cost.seconds / (cost.runs as f64) < 3e-6, "{cost:?}");
 }
