@@ -178,11 +178,8 @@ fn with_users_a_token_is_needed_and_may_what_its_role_may() {
 
 #[test]
 fn limits_have_their_status_and_are_counted() {
-    let options = StoreOptions {
-        query_memory_bytes_max: Some(32 << 20),
-        statement_timeout: Some(Duration::from_secs(20)),
-        ..StoreOptions::default()
-    };
+    let options =
+        StoreOptions { query_memory_bytes_max: Some(32 << 20), ..StoreOptions::default() };
     let served = with(ServeConfig { connections_max: 3, ..ServeConfig::default() }, options);
     let eater = "SELECT array_agg(value) FROM generate_series(1, 20000000)";
     let answer = sql(&served, &[], eater);
@@ -190,18 +187,19 @@ fn limits_have_their_status_and_are_counted() {
     assert!(answer.text().contains("--query-memory"), "{}", answer.text());
     let large = sql(&served, &[], &" ".repeat((16 << 20) + 1));
     assert_eq!(large.status, 413);
+    let metrics = || request(served.http.unwrap(), "GET /metrics", &[], "").text().to_owned();
+    until("who made the world is gone", || metrics().contains("connections{door=\"wire\"} 0\n"));
     served.run(async |served| {
         let clients =
             [served.client("live").await, served.client("live").await, served.client("live").await];
         assert_eq!(sql(served, &[], "SELECT 1").status, 503);
         drop(clients);
     });
-    let metrics = request(served.http.unwrap(), "GET /metrics", &[], "");
     for limit in ["connections", "query_memory", "request_bytes"] {
         let line = format!("groma_limits_hit_total{{limit=\"{limit}\"}} 1");
-        assert!(metrics.text().contains(&line), "{line}\n{}", metrics.text());
+        assert!(metrics().contains(&line), "{line}\n{}", metrics());
     }
-    assert!(metrics.text().contains("groma_version "));
+    assert!(metrics().contains("groma_version "));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn the_statement_timeout_holds_in_both_protocols() {
     let served = Served::world();
     served.run(async |served| {
         let client = served.client("live").await;
-        client.batch_execute("SET statement_timeout = 300").await.unwrap();
+        client.batch_execute("SET statement_timeout = 3000").await.unwrap();
         let started = Instant::now();
         let simple = client.simple_query(LONG).await.map(drop).unwrap_err();
         let extended = client.query(LONG, &[]).await.map(drop).unwrap_err();

@@ -130,10 +130,10 @@ fn a_user_has_its_own_statement_timeout() {
     let served = Served::world();
     served.run(async |served| {
         let [admin, ..] = users(served).await;
-        admin.batch_execute("ALTER ROLE rita SET statement_timeout = '300ms'").await.unwrap();
+        admin.batch_execute("ALTER ROLE rita SET statement_timeout = '3000ms'").await.unwrap();
         let reader = served.connect_as("rita", "ritarita").await.unwrap();
         let row = reader.query_one("SHOW statement_timeout", &[]).await.unwrap();
-        assert_eq!(row.get::<_, &str>(0), "300ms");
+        assert_eq!(row.get::<_, &str>(0), "3000ms");
         let error = reader.simple_query(crate::limits::LONG).await.map(drop).unwrap_err();
         assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED), "{error:?}");
     });
