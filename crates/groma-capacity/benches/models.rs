@@ -36,7 +36,8 @@ fn main() {
         let (time, found) = best(|| predict(&now, &Change::to_cpus(8.0)).unwrap());
         println!("predict, {name}: {time:9.2}  {}", found.solver.name());
         let target = Target::Throughput(6.0);
-        let (time, _) = best(|| needed(&now, target, Limits::default()).unwrap());
+        let (time, _) =
+            best(|| needed(&now, &Change::default(), &[target], Limits::default()).unwrap());
         println!("needed, {name}: {time:9.2}");
     }
     for (name, discipline) in [

@@ -46,6 +46,14 @@ pub(super) fn flows(workload: &Workload, most: usize) -> Result<Vec<f64>, Capaci
     Ok(flows)
 }
 
+/// Requests per second with so many inside, without the delay of the workload.
+///
+/// # Errors
+/// As the chain.
+pub(super) fn flow_of(workload: &Workload, inside: usize) -> Result<f64, CapacityError> {
+    flow(&Workload { delay: 0.0, ..workload.clone() }, inside)
+}
+
 fn flow(workload: &Workload, inside: usize) -> Result<f64, CapacityError> {
     let ring = Ring::of(workload, 0.0);
     if let Some(pair) = Pair::of(&ring) {

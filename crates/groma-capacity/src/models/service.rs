@@ -1,7 +1,7 @@
 //! A [`Workload`] in balance: which model is used, and what it says.
 
 use super::chain;
-use super::flow::flows;
+use super::flow::{flow_of, flows};
 use super::fold::fold;
 use super::ring::{Ring, Stage};
 use super::workload::{Load, Solution, Solver, Workload};
@@ -36,6 +36,16 @@ impl Workload {
     /// The same with smaller chains: some milliseconds, and approximate earlier.
     pub(crate) fn solve_quickly(&self) -> Result<Solution, CapacityError> {
         self.solve_within(STATES_QUICK)
+    }
+
+    /// The most it gives, however many ask: less than [`Bounds::full`](super::Bounds::full) where the
+    /// holders of locks wait for CPUs. Some milliseconds at most.
+    ///
+    /// # Errors
+    /// Like [`Workload::solve`].
+    pub fn capacity(&self) -> Result<f64, CapacityError> {
+        self.check()?;
+        Ok(flow_of(self, INSIDE_MAX)?.min(self.bounds().full()))
     }
 
     fn solve_within(&self, states: usize) -> Result<Solution, CapacityError> {

@@ -192,15 +192,17 @@ impl Default for Limits {
     }
 }
 
-/// One way to reach a target by one change alone.
+/// One way to reach targets by one change alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Way {
     /// Of what.
     pub lever: Lever,
-    /// The smallest change that holds the target, and what it gives; `None`: none within the limits.
-    pub smallest: Option<(Change, Prediction)>,
-    /// Without a smallest: the closest it gets, at its limit.
-    pub closest: Option<Prediction>,
+    /// Whether that holds them.
+    pub holds: bool,
+    /// The smallest change that does; if none does, the one at the limit.
+    pub change: Change,
+    /// What it gives.
+    pub prediction: Prediction,
 }
 
 /// What can be moved.
@@ -210,20 +212,23 @@ pub enum Lever {
     Cpus,
     /// Faster sections of the fullest lock.
     LockSpeed,
-    /// More clients for throughput, fewer for response and utilisation.
+    /// More clients where there is too little throughput, else fewer.
     Clients,
     /// More CPUs and faster sections together.
     CpusAndLockSpeed,
+    /// More CPUs and more clients together.
+    CpusAndClients,
 }
 
 impl Lever {
-    /// `cpus`, `lock-speed`, `clients`, `cpus-and-lock-speed`.
+    /// `cpus`, `lock-speed`, `clients`, `cpus-and-lock-speed`, `cpus-and-clients`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpus => "cpus",
             Self::LockSpeed => "lock-speed",
             Self::Clients => "clients",
             Self::CpusAndLockSpeed => "cpus-and-lock-speed",
+            Self::CpusAndClients => "cpus-and-clients",
         }
     }
 }
@@ -235,7 +240,8 @@ pub struct Needed {
     pub holds: bool,
     /// As it is.
     pub now: Prediction,
-    /// One way per lever that makes sense, whether it leads there or not.
+    /// One way per lever that makes sense, whether it leads there or not; two levers together only where
+    /// none alone does.
     pub ways: Vec<Way>,
     /// One sentence: what is needed, or why no number of CPUs would do.
     pub summary: String,

@@ -144,9 +144,16 @@ fn shares(now: &Measured, end: End) -> (Vec<(String, f64)>, Vec<String>) {
             locks = vec![(UNNAMED.to_owned(), share)];
             warnings.push("p is a lower bound, so is what is predicted".to_owned());
         }
-        (Some(p), Some(Method::Bound)) if now.locks.is_empty() => {
-            locks = vec![(UNNAMED.to_owned(), at(0.0, 0.0, 1.0 - p.low).min(most))];
-            warnings.push("no lock was seen waited for; the low end has the largest unseen".into());
+        (Some(p), method) => {
+            let seen: f64 = now.locks.iter().map(|lock| lock.share.high).sum();
+            let unseen = (1.0 - p.low - seen).max(0.0);
+            if unseen > UNSEEN_MIN {
+                locks.push((UNNAMED.to_owned(), at(0.0, 0.0, unseen).min(most)));
+            }
+            if method == Some(Method::Bound) && now.locks.is_empty() {
+                let text = "no lock was seen waited for; the low end has the largest unseen";
+                warnings.push(text.to_owned());
+            }
         }
         (None, _) => {
             locks = vec![(UNNAMED.to_owned(), at(0.0, 0.0, most))];
@@ -154,7 +161,6 @@ fn shares(now: &Measured, end: End) -> (Vec<(String, f64)>, Vec<String>) {
                 "nothing is known of its locks; the low end is that one is full now".to_owned(),
             );
         }
-        _ => {}
     }
     locks.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     locks.truncate(LOCKS_KEPT);
@@ -167,6 +173,8 @@ fn shares(now: &Measured, end: End) -> (Vec<(String, f64)>, Vec<String>) {
 
 /// Locks of one process that a prediction looks at.
 const LOCKS_KEPT: usize = 16;
+/// A smaller share that may be under locks that were not seen changes nothing.
+const UNSEEN_MIN: f64 = 1e-3;
 /// A lock whose name is not known.
 pub(super) const UNNAMED: &str = "unseen";
 

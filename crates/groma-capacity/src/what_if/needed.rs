@@ -1,4 +1,4 @@
-//! The smallest change that holds a target, per lever.
+//! The smallest change that holds targets, per lever.
 
 use super::change::{
     Bottleneck, Change, Lever, Limits, LockSpeed, Needed, Prediction, Target, Way,
@@ -9,44 +9,79 @@ use crate::measured::Measured;
 
 /// Speeds and loads are sought to three digits.
 const HALVINGS: usize = 14;
-/// Speeds of lock holders that are tried together with CPUs.
-const SPEEDS: [f64; 7] = [1.25, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0];
+/// Speeds of lock holders, and times as many clients, that are tried together with CPUs.
+const FACTORS: [f64; 7] = [1.25, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0];
 
-/// The smallest change of each kind that holds a target, by the best guess; the predictions of the ways
-/// carry their intervals.
+/// The smallest change of each kind, on top of `base`, that holds all targets, by the best guess; the
+/// predictions of the ways carry their intervals.
 ///
 /// # Errors
-/// Like [`predict`](super::predict), and for a target that is not above 0.
-pub fn needed(now: &Measured, target: Target, limits: Limits) -> Result<Needed, CapacityError> {
-    let (Target::Throughput(asked) | Target::Response(asked) | Target::Utilisation(asked)) = target;
-    positive("the target", asked)?;
-    let search = Search { predictor: Predictor::of(now)?, target, limits };
-    let as_is = search.predictor.predict(&Change::default())?;
-    if search.holds(&as_is) {
-        let summary = format!("{} holds as it is", target.say());
+/// Like [`predict`](super::predict), and for a target that is not above 0, or none.
+pub fn needed(
+    now: &Measured,
+    base: &Change,
+    targets: &[Target],
+    limits: Limits,
+) -> Result<Needed, CapacityError> {
+    if targets.is_empty() {
+        return Err(CapacityError::Empty("there is no target"));
+    }
+    for target in targets {
+        let (Target::Throughput(asked) | Target::Response(asked) | Target::Utilisation(asked)) =
+            *target;
+        positive("the target", asked)?;
+    }
+    let predictor = Predictor::of(now)?;
+    let as_is = predictor.predict(base)?;
+    let missed = targets.iter().copied().filter(|target| !target.is_held(&as_is)).collect();
+    let search = Search { predictor, base, targets, missed, limits };
+    if search.missed.is_empty() {
+        let summary = format!("it gives {} as it is", search.say());
         return Ok(Needed { holds: true, now: as_is, ways: Vec::new(), summary });
     }
+    let lock = search.predictor.largest_lock().filter(|_| search.asks_for_speed());
     let mut ways = vec![search.cpus()?];
-    if let Some(lock) = search.predictor.largest_lock()
-        && !matches!(target, Target::Utilisation(_))
-    {
-        ways.push(search.lock_speed(&lock)?);
-        if ways.iter().all(|way| way.smallest.is_none()) {
-            ways.push(search.both(&lock)?);
-        }
+    if let Some(lock) = &lock {
+        ways.push(search.lock_speed(lock)?);
     }
     ways.push(search.clients()?);
+    if ways.iter().all(|way| !way.holds) {
+        if let Some(lock) = &lock {
+            ways.push(search.with_cpus(Lever::CpusAndLockSpeed, limits.lock_speed, |speed| {
+                search.faster(lock, speed)
+            })?);
+        }
+        if search.wants_more() {
+            let most = limits.clients / now.clients.unwrap_or(1.0);
+            ways.push(search.with_cpus(Lever::CpusAndClients, most, |times| search.more(times))?);
+        }
+    }
+    ways.sort_by_key(|way| way.lever);
     let summary = search.summary(&ways);
     Ok(Needed { holds: false, now: as_is, ways, summary })
 }
 
 struct Search<'a> {
     predictor: Predictor<'a>,
-    target: Target,
+    base: &'a Change,
+    targets: &'a [Target],
+    /// Those that do not hold as it is.
+    missed: Vec<Target>,
     limits: Limits,
 }
 
 impl Target {
+    /// An open service whose response is endless has none.
+    fn is_held(self, prediction: &Prediction) -> bool {
+        match self {
+            Self::Throughput(least) => prediction.throughput.value >= least,
+            Self::Response(most) => {
+                prediction.response.is_some_and(|response| response.value <= most)
+            }
+            Self::Utilisation(most) => prediction.utilisation.value <= most,
+        }
+    }
+
     fn say(self) -> String {
         match self {
             Self::Throughput(rate) => format!("a throughput of {rate:.6} per second"),
@@ -57,18 +92,26 @@ impl Target {
 }
 
 impl Search<'_> {
-    fn holds(&self, prediction: &Prediction) -> bool {
-        match self.target {
-            Target::Throughput(least) => prediction.throughput.value >= least,
-            // An open service whose response is endless has none.
-            Target::Response(most) => {
-                prediction.response.is_some_and(|response| response.value <= most)
-            }
-            Target::Utilisation(most) => prediction.utilisation.value <= most,
-        }
+    /// Whether it reaches what is missed now; another target may be missed then.
+    fn reaches(&self, prediction: &Prediction) -> bool {
+        self.missed.iter().all(|target| target.is_held(prediction))
     }
 
-    /// The first value between `from` and `to` that holds, if `to` does. `apart` is how near two values
+    /// Whether there are too few requests as it is.
+    fn wants_more(&self) -> bool {
+        self.missed.iter().any(|target| matches!(target, Target::Throughput(_)))
+    }
+
+    /// Faster sections of locks do nothing for the use of CPUs.
+    fn asks_for_speed(&self) -> bool {
+        self.targets.iter().any(|target| !matches!(target, Target::Utilisation(_)))
+    }
+
+    fn say(&self) -> String {
+        self.targets.iter().map(|target| target.say()).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// The first value between `from` and `to` that reaches what is missed, if `to` does. `apart` is how near two values
     /// may come, `round` makes a value one that can be had.
     fn first(
         &self,
@@ -78,8 +121,8 @@ impl Search<'_> {
         change: impl Fn(f64) -> Change,
     ) -> Result<Way, CapacityError> {
         let farthest = self.predictor.predict(&change(to))?;
-        if !self.holds(&farthest) {
-            return Ok(Way { lever, smallest: None, closest: Some(farthest) });
+        if !self.reaches(&farthest) {
+            return Ok(Way { lever, holds: false, change: change(to), prediction: farthest });
         }
         let (mut fails, mut best) = (from, (to, farthest));
         // Steps that double find the region, halving the place.
@@ -90,7 +133,7 @@ impl Search<'_> {
                 break;
             }
             let prediction = self.predictor.predict(&change(tried))?;
-            if self.holds(&prediction) {
+            if self.reaches(&prediction) {
                 best = (tried, prediction);
                 break;
             }
@@ -103,105 +146,127 @@ impl Search<'_> {
                 break;
             }
             let prediction = self.predictor.predict(&change(tried))?;
-            if self.holds(&prediction) {
+            if self.reaches(&prediction) {
                 best = (tried, prediction);
             } else {
                 fails = tried;
             }
         }
-        Ok(Way { lever, smallest: Some((change(best.0), best.1)), closest: None })
+        let holds = self.targets.iter().all(|target| target.is_held(&best.1));
+        Ok(Way { lever, holds, change: change(best.0), prediction: best.1 })
     }
 
     fn cpus(&self) -> Result<Way, CapacityError> {
-        let now = self.predictor.now.cpus;
-        let most = self.limits.cpus.max(now);
-        self.first(Lever::Cpus, (now, most), f64::ceil, Change::to_cpus)
+        self.with_cpus_of(Lever::Cpus, self.base)
     }
 
-    fn lock_speed(&self, lock: &str) -> Result<Way, CapacityError> {
-        let range = (1.0, self.limits.lock_speed.max(1.0));
-        self.first(Lever::LockSpeed, range, |speed| speed, |speed| faster(lock, speed))
-    }
-
-    /// The slowest of some speeds with which some number of CPUs is enough.
-    fn both(&self, lock: &str) -> Result<Way, CapacityError> {
-        let lever = Lever::CpusAndLockSpeed;
-        let now = self.predictor.now.cpus;
+    /// More CPUs on top of another change.
+    fn with_cpus_of(&self, lever: Lever, change: &Change) -> Result<Way, CapacityError> {
+        let now = self.base.cpus.unwrap_or(self.predictor.now.cpus);
         let range = (now, self.limits.cpus.max(now));
-        let mut way = Way { lever, smallest: None, closest: None };
-        for speed in SPEEDS.into_iter().filter(|speed| *speed <= self.limits.lock_speed) {
-            let change = |cpus| Change { cpus: Some(cpus), ..faster(lock, speed) };
-            way = self.first(lever, range, f64::ceil, change)?;
-            if way.smallest.is_some() {
+        let to = |cpus| Change { cpus: Some(cpus), ..change.clone() };
+        self.first(lever, range, f64::ceil, to)
+    }
+
+    /// The smallest factor, up to `most`, with which some number of CPUs is enough.
+    fn with_cpus(
+        &self,
+        lever: Lever,
+        most: f64,
+        change: impl Fn(f64) -> Change,
+    ) -> Result<Way, CapacityError> {
+        let mut way = self.with_cpus_of(lever, self.base)?;
+        for factor in FACTORS.into_iter().filter(|factor| *factor <= most) {
+            way = self.with_cpus_of(lever, &change(factor))?;
+            if way.holds {
                 break;
             }
         }
         Ok(way)
     }
 
-    /// More for throughput, fewer for the rest.
+    fn lock_speed(&self, lock: &str) -> Result<Way, CapacityError> {
+        let range = (1.0, self.limits.lock_speed.max(1.0));
+        self.first(Lever::LockSpeed, range, |speed| speed, |speed| self.faster(lock, speed))
+    }
+
     fn clients(&self) -> Result<Way, CapacityError> {
-        let more = matches!(self.target, Target::Throughput(_));
-        match self.predictor.now.clients {
+        let more = self.wants_more();
+        match self.base.clients.or(self.predictor.now.clients) {
             Some(now) => {
                 let to = if more { self.limits.clients.max(now) } else { now.min(1.0) };
                 let round = |clients: f64| if more { clients.ceil() } else { clients.floor() };
-                self.first(Lever::Clients, (now, to), round, |clients| {
-                    Change::default().with_clients(clients)
-                })
+                let change = |clients| self.base.clone().with_clients(clients);
+                self.first(Lever::Clients, (now, to), round, change)
             }
             None => {
-                let to = if more { self.limits.clients } else { 1e-3 };
-                self.first(
-                    Lever::Clients,
-                    (1.0, to),
-                    |load| load,
-                    |load| Change { load, ..Change::default() },
-                )
+                let now = self.base.load;
+                let to = if more { self.limits.clients.max(now) } else { 1e-3 };
+                let change = |load| Change { load, ..self.base.clone() };
+                self.first(Lever::Clients, (now, to), |load| load, change)
             }
         }
+    }
+
+    /// So many times the clients, or the load where clients are not known.
+    fn more(&self, times: f64) -> Change {
+        match self.base.clients.or(self.predictor.now.clients) {
+            Some(clients) => self.base.clone().with_clients((clients * times).ceil()),
+            None => Change { load: self.base.load * times, ..self.base.clone() },
+        }
+    }
+
+    fn faster(&self, lock: &str, speed: f64) -> Change {
+        let mut change = self.base.clone();
+        change.lock_speed.push(LockSpeed { lock: Some(lock.to_owned()), speed });
+        change
     }
 
     fn summary(&self, ways: &[Way]) -> String {
-        let what = self.target.say();
-        let found = |lever: Lever| {
-            ways.iter().find(|way| way.lever == lever).and_then(|way| way.smallest.as_ref())
-        };
-        let from = self.predictor.now.cpus;
-        if let Some((change, _)) = found(Lever::Cpus) {
-            return format!("{} CPUs instead of {from} give {what}", change.cpus.unwrap_or(from));
-        }
-        let why = ways
-            .iter()
-            .find(|way| way.lever == Lever::Cpus)
-            .and_then(|way| way.closest.as_ref())
-            .map_or_else(String::new, |closest| match &closest.bottleneck {
-                Bottleneck::Clients => ": there are too few requests".to_owned(),
-                limit => {
-                    let most = closest.throughput_max.value;
-                    format!(": {} is full at {most:.6} per second", limit.name())
-                }
-            });
-        let instead = if let Some((change, _)) = found(Lever::LockSpeed) {
-            let speed = change.lock_speed.first().map_or(1.0, |faster| faster.speed);
-            format!("; sections of its largest lock {speed:.2} times as fast would do")
-        } else if let Some((change, _)) = found(Lever::CpusAndLockSpeed) {
-            let speed = change.lock_speed.first().map_or(1.0, |faster| faster.speed);
-            let cpus = change.cpus.unwrap_or(from);
-            format!("; {cpus} CPUs and its largest lock {speed:.2} times as fast would do")
-        } else if let Some((change, prediction)) = found(Lever::Clients) {
-            match prediction.clients {
-                Some(clients) => format!("; {clients} clients would do"),
-                None => format!("; {:.3} times the load would do", change.load),
+        let what = self.say();
+        let find = |lever: Lever| ways.iter().find(|way| way.lever == lever);
+        let from = self.base.cpus.unwrap_or(self.predictor.now.cpus);
+        let why = match find(Lever::Cpus) {
+            Some(Way { holds: true, change, .. }) => {
+                return format!(
+                    "{} CPUs instead of {from} give {what}",
+                    change.cpus.unwrap_or(from)
+                );
             }
-        } else {
-            "; nor does any other change that was tried".to_owned()
+            Some(Way { prediction, .. }) if prediction.bottleneck == Bottleneck::Clients => {
+                ": there are too few requests".to_owned()
+            }
+            Some(Way { prediction, .. }) => {
+                let most = prediction.throughput_max.value;
+                format!(": {} is full at {most:.6} per second", prediction.bottleneck.name())
+            }
+            None => String::new(),
         };
+        let order =
+            [Lever::LockSpeed, Lever::CpusAndLockSpeed, Lever::Clients, Lever::CpusAndClients];
+        let instead = order.into_iter().filter_map(find).find(|way| way.holds).map_or_else(
+            || "; nor does any other change that was tried".to_owned(),
+            |way| format!("; {} would do", self.say_change(way)),
+        );
         format!("no number of CPUs gives {what}{why}{instead}")
     }
-}
 
-fn faster(lock: &str, speed: f64) -> Change {
-    let lock_speed = vec![LockSpeed { lock: Some(lock.to_owned()), speed }];
-    Change { lock_speed, ..Change::default() }
+    fn say_change(&self, way: &Way) -> String {
+        let Way { lever, change, prediction, .. } = way;
+        let speed = change.lock_speed.last().map_or(1.0, |faster| faster.speed);
+        let cpus = prediction.cpus;
+        let clients = match prediction.clients {
+            Some(clients) => format!("{clients} clients"),
+            None => format!("{:.3} times the load", change.load),
+        };
+        match lever {
+            Lever::Cpus => format!("{cpus} CPUs"),
+            Lever::LockSpeed => format!("sections of its largest lock {speed:.2} times as fast"),
+            Lever::CpusAndLockSpeed => {
+                format!("{cpus} CPUs and its largest lock {speed:.2} times as fast")
+            }
+            Lever::Clients => clients,
+            Lever::CpusAndClients => format!("{cpus} CPUs and {clients}"),
+        }
+    }
 }

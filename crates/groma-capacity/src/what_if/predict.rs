@@ -4,7 +4,7 @@ use super::change::{Change, Prediction};
 use super::model::{End, Model, throughput};
 use crate::error::CapacityError;
 use crate::measured::{Estimate, Measured};
-use crate::models::{Solution, Workload, amdahl};
+use crate::models::{Resource, Solution, Workload, amdahl};
 
 /// What the process would give after a change.
 ///
@@ -107,11 +107,9 @@ impl<'a> Predictor<'a> {
             }),
             utilisation: over(|answer| answer.found.utilisation),
             bottleneck: self.value.bottleneck(bounds.lowest().0),
-            full_first: self.value.bottleneck(bounds.first_full().0),
-            throughput_max: over(Answer::throughput_max),
-            utilisation_full: over(|answer| {
-                (answer.throughput_max() * answer.workload.demand() / answer.workload.cpus).min(1.0)
-            }),
+            full_first: self.value.bottleneck(value.full_first()),
+            throughput_max: over(|answer| answer.capacity),
+            utilisation_full: over(Answer::utilisation_full),
             amdahl: rate * amdahl(p, cpus) / amdahl(p, self.now.cpus) * change.cpu_speed,
             solver: value.found.solver,
             tier: self.now.tier,
@@ -124,21 +122,41 @@ struct Answer {
     workload: Workload,
     found: Solution,
     ratio: f64,
+    /// Requests per second, however many ask.
+    capacity: f64,
 }
 
 impl Answer {
-    /// Of CPUs, devices, and locks with their hand-over.
-    fn throughput_max(&self) -> f64 {
-        let locks = self.workload.locks.iter().map(|lock| 1.0 / (lock.demand + lock.hand_off));
-        locks.fold(self.workload.bounds().full(), f64::min)
+    /// Of the CPUs, when it gives the most.
+    fn utilisation_full(&self) -> f64 {
+        (self.capacity * self.workload.demand() / self.workload.cpus).min(1.0)
+    }
+
+    /// Where CPUs are not all in use when it is full, although their bound is the lowest, holders of
+    /// the largest lock wait for them while others wait for the lock.
+    fn full_first(&self) -> Resource {
+        let lowest = self.workload.bounds().first_full().0;
+        let demands = self.workload.locks.iter().map(|lock| lock.demand).enumerate();
+        let largest = demands.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        match (lowest, largest) {
+            (Resource::Cpu, Some((lock, _))) if self.utilisation_full() < CPUS_FULL => {
+                Resource::Lock(lock)
+            }
+            (lowest, _) => lowest,
+        }
     }
 }
+
+/// CPUs in use to this share are what is full.
+const CPUS_FULL: f64 = 0.95;
 
 impl Model {
     fn answer(&self, change: &Change) -> Result<Answer, CapacityError> {
         let workload = self.changed(change);
         let found = workload.solve_quickly()?;
         let ratio = found.throughput / self.now.throughput;
-        Ok(Answer { workload, found, ratio })
+        // Chains are exact where what stands for ever more requests is folded.
+        let capacity = workload.capacity()?.max(found.throughput);
+        Ok(Answer { workload, found, ratio, capacity })
     }
 }

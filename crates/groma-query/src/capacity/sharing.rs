@@ -1,8 +1,8 @@
 //! The CPUs of a host, shared by the programs that were measured on it.
 //!
-//! A program has what the others leave. What they leave depends on what they would use, which depends
-//! on what is left to them: so it is computed in turns until nothing moves. On the CPUs of the
-//! measurement that gives what was measured.
+//! A program has what the others leave, and at least its fair part. What they leave depends on what they
+//! would use, which depends on what is left to them: so it is computed in turns until nothing moves. On
+//! the CPUs of the measurement that gives what was measured.
 
 use groma_capacity::{CapacityError, Change, Measured, Prediction, predict};
 use groma_model::Timestamp;
@@ -17,6 +17,8 @@ const SHARING_MAX: usize = 8;
 const TURNS_MAX: usize = 8;
 /// Nothing moves any more if no program gains or loses more than this share of the CPUs.
 const MOVED_MIN: f64 = 0.002;
+/// CPUs in use to that share were too few for all who wanted them.
+const SHORT_FROM: f64 = 0.95;
 /// Programs count as neighbours if they were measured within this time of each other.
 const NEIGHBOURS_WITHIN_NANOS: u64 = 600_000_000_000;
 
@@ -74,11 +76,12 @@ pub(crate) fn place(
         parts.push(Part::new(other, other.cpus_limit, Change::default(), &others));
     }
     let host_cpus = (host_cpus - still_used).max(parts[0].used.min(host_cpus));
+    let fair = fair(&parts, host_cpus);
     let mut prediction = None;
     for _ in 0..TURNS_MAX {
         let mut moved: f64 = 0.0;
         for at in 0..parts.len() {
-            let cpus = available(&parts, at, host_cpus);
+            let cpus = available(&parts, at, fair[at], host_cpus);
             let used = match at {
                 0 => {
                     let predicted = parts[0].predict(cpus)?;
@@ -136,6 +139,8 @@ struct Part {
     change: Change,
     /// CPUs that it uses.
     used: f64,
+    /// Its part of CPUs that are too few: as was seen where they were, else by those that may run.
+    weight: f64,
 }
 
 impl Part {
@@ -149,7 +154,10 @@ impl Part {
             None => (measured.cpus - others).max(used.min(measured.cpus)),
         };
         let cpus = if cpus > 0.0 { cpus } else { measured.cpus };
-        Part { then: Measured { cpus, ..measured.clone() }, limit, change, used }
+        let runners = measured.clients.into_iter().chain(measured.threads).reduce(f64::min);
+        let were_short = SHORT_FROM * measured.cpus <= used + others;
+        let weight = runners.filter(|_| !were_short).unwrap_or(0.0).max(used);
+        Part { then: Measured { cpus, ..measured.clone() }, limit, change, used, weight }
     }
 
     /// CPUs that a neighbour uses of those that it has. Where it has what it had, or nothing can be
@@ -168,12 +176,38 @@ impl Part {
     }
 }
 
-/// What the others leave one of them, but at least its part by what each wants.
-fn available(parts: &[Part], at: usize, host_cpus: f64) -> f64 {
-    let all: f64 = parts.iter().map(|part| part.used).sum();
-    let own = parts[at].used;
-    let part = if all > 0.0 { host_cpus * own / all } else { host_cpus / parts.len() as f64 };
-    let left = (host_cpus - (all - own)).max(part);
+/// What each is due of CPUs that are too few for all: whoever wants less than its part by weight has
+/// what it wants, and the others share the rest.
+fn fair(parts: &[Part], host_cpus: f64) -> Vec<f64> {
+    let want = |part: &Part| {
+        let cpus = part.limit.unwrap_or(host_cpus).min(host_cpus);
+        if cpus > 0.0 { part.use_of(cpus, 0.0).min(cpus) } else { 0.0 }
+    };
+    let wants: Vec<f64> = parts.iter().map(want).collect();
+    let mut due = vec![0.0; parts.len()];
+    let mut open: Vec<usize> = (0..parts.len()).collect();
+    let mut left = host_cpus;
+    loop {
+        let weights: f64 = open.iter().map(|at| parts[*at].weight).sum();
+        let part = |at: usize| if weights > 0.0 { left * parts[at].weight / weights } else { 0.0 };
+        open.iter().for_each(|at| due[*at] = part(*at));
+        let (content, more): (Vec<usize>, Vec<usize>) =
+            open.iter().partition(|at| wants[**at] <= due[**at]);
+        if content.is_empty() {
+            return due;
+        }
+        for at in content {
+            due[at] = wants[at];
+            left -= wants[at];
+        }
+        open = more;
+    }
+}
+
+/// What the others leave one of them, but at least what it is due.
+fn available(parts: &[Part], at: usize, due: f64, host_cpus: f64) -> f64 {
+    let others: f64 = parts.iter().map(|part| part.used).sum::<f64>() - parts[at].used;
+    let left = (host_cpus - others).max(due);
     let limited = parts[at].limit.map_or(left, |limit| left.min(limit));
     if limited > 0.0 { limited } else { host_cpus }
 }

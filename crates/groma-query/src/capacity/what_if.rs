@@ -109,13 +109,21 @@ pub(crate) const FORECAST_COLUMNS: &[Column] = &[
         Type::Float,
         "CPUs that it can have: those of the host, or what affinity or quota leave it, less what measured neighbours use.",
     ),
+    column(
+        "host_cpus",
+        Type::Float,
+        "CPUs of the host that were asked about; NULL: as the database says.",
+    ),
     column("neighbours", Type::Float, "CPUs that measured neighbours on the host use."),
     column("clients", Type::Float, "Clients; NULL: arrivals that wait for nobody."),
+    column("load", Type::Float, "Times the load; NULL: as it is."),
     column(
         "lock_speed",
         Type::Float,
         "How much faster what is done under locks is; NULL: as it is.",
     ),
+    column("lock", Type::Text, "Under which lock; NULL: under all."),
+    column("cpu_speed", Type::Float, "How much faster CPUs are; NULL: as they are."),
     column("throughput", Type::Float, "What it completes per second, in unit."),
     column("throughput_low", Type::Float, "Lower bound, from that of what was measured."),
     column("throughput_high", Type::Float, "Upper bound."),
@@ -176,9 +184,13 @@ pub(crate) fn forecast_cells<'a>(forecast: &'a Forecast<'_>) -> Vec<Cell<'a>> {
         Ok(Placed { prediction, neighbours }) => {
             cells.extend([
                 Cell::Float(prediction.cpus),
+                number(scenario.cpus),
                 Cell::Float(*neighbours),
                 number(prediction.clients),
+                number(scenario.load),
                 number(scenario.lock_speed),
+                scenario.lock.as_deref().map_or(Cell::Null, Cell::Text),
+                number(scenario.cpu_speed),
             ]);
             cells.extend(bounds(Some(prediction.throughput)));
             cells.push(Cell::Text(prediction.unit.name()));
@@ -216,7 +228,7 @@ pub(crate) fn forecast_cells<'a>(forecast: &'a Forecast<'_>) -> Vec<Cell<'a>> {
 }
 
 /// How many columns come before `why`.
-const COLUMNS_TO_WHY: usize = 28;
+const COLUMNS_TO_WHY: usize = 32;
 
 pub(crate) fn number(value: Option<f64>) -> Cell<'static> {
     value.filter(|value| value.is_finite()).map_or(Cell::Null, Cell::Float)

@@ -8,10 +8,10 @@ use groma_model::{AttributeIndex, EntityRef, Kind, Schema, Source, Timestamp, Va
 use groma_store::Change;
 
 use super::arguments::Function;
-use crate::capacity::{find, releases};
+use crate::capacity::{Program, find, releases};
 use crate::kind_table::value_cell;
 use crate::table::{Cell, Column, Type, column};
-use crate::{QueryError, changes};
+use crate::{QueryError, View, changes};
 
 /// Most windows of an answer.
 const WINDOWS_MAX: usize = 200_000;
@@ -27,27 +27,7 @@ pub(super) static FUNCTION: Function = Function {
         let view = call.view()?;
         let programs = find(view.snapshot(), call.text(0).unwrap_or_default())?;
         let since = call.text(1).map_or(Ok(Version(0)), |text| changes::since(&view, text))?;
-        let history = view.engine().world().history(view.world_database().clone(), since);
-        let history = history.map_err(QueryError::from)?;
-        let schema = Arc::clone(history.schema());
-        let wanted: HashSet<&str> = programs.iter().map(|program| &*program.key).collect();
-        let mut reader = Reader::new(&schema, wanted);
-        let read = history.read(&mut |version, _, commit| {
-            reader.take(version, &commit.source, &commit.changes);
-            match reader.windows.len() <= WINDOWS_MAX {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        });
-        read.map_err(QueryError::from)?;
-        let mut windows = reader.windows;
-        if windows.len() > WINDOWS_MAX {
-            let message = format!("there are more than {WINDOWS_MAX} windows");
-            let hint =
-                "Name a time since when, or one program: SELECT id FROM capacity.scalability.";
-            return Err(QueryError::new("54000", message).with_hint(hint).into());
-        }
-        windows.sort_by(|a, b| (a.at, &a.program, a.version).cmp(&(b.at, &b.program, b.version)));
+        let (schema, windows) = windows(&view, &programs, since)?;
         let kind = schema.kind(schema.id("capacity.scalability"));
         let releases = releases(view.snapshot());
         windows.iter().try_for_each(|window| {
@@ -57,6 +37,37 @@ pub(super) static FUNCTION: Function = Function {
         })
     },
 };
+
+/// The windows in which these programs were measured, the earliest first, with the schema that names
+/// their attributes. Cost: reads the journal from that version on.
+///
+/// # Errors
+/// There are too many, or the version is no longer kept.
+pub(super) fn windows(
+    view: &View,
+    programs: &[Program],
+    since: Version,
+) -> Result<(Arc<Schema>, Vec<Window>), QueryError> {
+    let history = view.engine().world().history(view.world_database().clone(), since)?;
+    let schema = Arc::clone(history.schema());
+    let wanted: HashSet<&str> = programs.iter().map(|program| &*program.key).collect();
+    let mut reader = Reader::new(&schema, wanted);
+    history.read(&mut |version, _, commit| {
+        reader.take(version, &commit.source, &commit.changes);
+        match reader.windows.len() <= WINDOWS_MAX {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    let mut windows = reader.windows;
+    if windows.len() > WINDOWS_MAX {
+        let message = format!("there are more than {WINDOWS_MAX} windows");
+        let hint = "Name a time since when, or one program: SELECT id FROM capacity.scalability.";
+        return Err(QueryError::new("54000", message).with_hint(hint));
+    }
+    windows.sort_by(|a, b| (a.at, &a.program, a.version).cmp(&(b.at, &b.program, b.version)));
+    Ok((schema, windows))
+}
 
 /// What is not named otherwise in [`Window::cell`] is an attribute of capacity.scalability.
 const COLUMNS: &[Column] = &[
@@ -101,9 +112,9 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// One window of one program, as one commit told it.
-struct Window {
+pub(super) struct Window {
     at: Timestamp,
-    program: Arc<str>,
+    pub(super) program: Arc<str>,
     version: Version,
     source: Source,
     /// By attribute.
@@ -113,6 +124,12 @@ struct Window {
 }
 
 impl Window {
+    /// An attribute of capacity.scalability that is a number. `None`: it was not told.
+    pub(super) fn number(&self, schema: &Schema, name: &str) -> Option<f64> {
+        let kind = schema.kind(schema.id("capacity.scalability"));
+        self.values.get(&kind.attribute(name)?)?.as_float()
+    }
+
     fn cell<'a>(
         &'a self,
         column: &str,

@@ -8,6 +8,7 @@ mod capacity_history;
 mod capacity_needed;
 mod capacity_predict;
 mod capacity_record;
+mod capacity_usl;
 mod changes;
 mod compact;
 mod components;
@@ -69,6 +70,7 @@ pub(crate) static ALL: &[&Function] = &[
     &capacity_needed::FUNCTION,
     &capacity_chain::FUNCTION,
     &capacity_history::FUNCTION,
+    &capacity_usl::FUNCTION,
     &import::FUNCTION,
     &source_poll::FUNCTION,
     &capacity_record::FUNCTION,

@@ -99,6 +99,12 @@ struct Needed {
     /// At most such a share of the CPUs, such as 0.7
     #[arg(long, value_name = "SHARE")]
     utilisation: Option<String>,
+    /// For so many clients. Default: those that were measured
+    #[arg(long)]
+    clients: Option<String>,
+    /// For so many times the load
+    #[arg(long)]
+    load: Option<String>,
     #[command(flatten)]
     within: InDatabase,
 }
@@ -191,6 +197,8 @@ fn needed(args: &Needed, groma: &Groma) -> Result<Answered> {
             ("throughput", &args.throughput),
             ("response", &args.response),
             ("utilisation", &args.utilisation),
+            ("clients", &args.clients),
+            ("load", &args.load),
         ],
     );
     groma.print(&args.within.database, &shown(groma, NEEDED, &call))?;
