@@ -45,10 +45,6 @@ impl AccessGroups {
         }
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.groups.members.len()
-    }
-
     pub(crate) fn members(&self, access: AccessIndex) -> &[DeviceIndex] {
         self.groups.members.get(access.index()).map_or(&[], Vec::as_slice)
     }

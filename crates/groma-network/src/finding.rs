@@ -37,18 +37,6 @@ impl Network {
         self.registry.at_ip(ip.to_canonical(), &self.routing)
     }
 
-    /// The end point of an address as one routing table sees it, where networks overlap.
-    /// `None`: nothing in that table holds it.
-    pub fn endpoint_in_vrf(&self, ip: IpAddr, vrf: &str) -> Option<EndpointIndex> {
-        let holds = self.routing.owners.get(&ip).is_some_and(|owners| {
-            owners.iter().any(|port| {
-                let port = &self.inventory.ports[port.index()];
-                self.inventory.vrfs[usize::from(port.vrf)].as_ref() == vrf
-            })
-        });
-        if holds { self.endpoint_at_ip(ip) } else { None }
-    }
-
     /// The end point made of an entity: an instance, process, container, VM, host or device; also by
     /// a key that is merged into another.
     pub fn endpoint_for(&self, entity: &EntityRef) -> Option<EndpointIndex> {

@@ -187,11 +187,6 @@ impl Network {
         self.registry.groups.len()
     }
 
-    /// How many access groups there are.
-    pub fn access_count(&self) -> usize {
-        self.access.count()
-    }
-
     /// The switches of an access group, sorted.
     pub fn access_switches(&self, access: AccessIndex) -> &[DeviceIndex] {
         self.access.members(access)
@@ -285,11 +280,6 @@ impl Network {
             }
         }
         routes
-    }
-
-    /// The access switch or pair that an end point hangs on; `None`: it is not placed.
-    pub fn access_group(&self, endpoint: EndpointIndex) -> Option<AccessIndex> {
-        self.endpoint_at(endpoint).access
     }
 
     /// How near two end points are: 0 on one machine, 1 without touching anything beyond access,

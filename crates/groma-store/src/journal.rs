@@ -110,12 +110,6 @@ pub struct MemoryJournal {
 type Entries = Vec<(u64, Arc<[u8]>)>;
 
 impl MemoryJournal {
-    /// With these entries already in it.
-    pub fn with_entries(entries: Vec<Vec<u8>>) -> MemoryJournal {
-        let entries = (1..).zip(entries.into_iter().map(Arc::from)).collect();
-        MemoryJournal { entries: Mutex::new(entries) }
-    }
-
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -247,12 +247,6 @@ impl World {
         self.database(database).map(Database::segments)
     }
 
-    /// Whether any database can see this file. A file that none can see was never acknowledged, or
-    /// belonged to a fork that was dropped. Cost: O(segments).
-    pub fn uses_segment(&self, file: &str) -> bool {
-        self.databases().any(|database| database.segments().any(|row| &*row.segment.file == file))
-    }
-
     /// Notes that a database was asked; forgotten when the process ends.
     pub fn note_used(&self, database: &str, at: Timestamp) {
         self.databases.note_used(database, at);
