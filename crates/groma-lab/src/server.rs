@@ -30,6 +30,9 @@ struct Server {
     burner: Burner,
     locks: Vec<Lock>,
     requests: AtomicU64,
+    /// Connections admitted so far. Each throws dice of its own: one that comes anew for every request
+    /// would throw the same again and again if they were those of its place.
+    admitted: AtomicU64,
     /// The connections, for the threads of a pool; one that is free is `None`.
     connections: Vec<Mutex<Option<Arc<TcpStream>>>>,
     pool: Option<Pool>,
@@ -57,6 +60,7 @@ pub fn serve(service: Service, ready: impl FnOnce(SocketAddr)) -> io::Result<()>
         burner: Burner::calibrated(),
         locks: service.shares.iter().map(|_| Lock::new(service.lock)).collect(),
         requests: AtomicU64::new(0),
+        admitted: AtomicU64::new(0),
         connections: (0..CONNECTIONS_MAX).map(|_| Mutex::new(None)).collect(),
         pool: service.pool.map(|kind| Pool::new(kind, CONNECTIONS_MAX)),
         service,
@@ -98,7 +102,7 @@ impl Server {
     /// The life of a connection: ends when its client does.
     fn attend(&self, connection_index: usize) {
         let Some(stream) = self.connection(connection_index) else { return };
-        let mut dice = self.dice(connection_index as u64);
+        let mut dice = self.dice(CONNECTIONS_MAX as u64 + self.admitted.fetch_add(1, Relaxed));
         let mut asked = [0];
         while (&*stream).read_exact(&mut asked).is_ok() {
             let answered = match (asked[0], &self.pool) {
@@ -119,7 +123,7 @@ impl Server {
     /// The life of a thread of the pool.
     fn work_for_pool(&self, thread_index: u64) {
         let Some(pool) = &self.pool else { return };
-        let mut dice = self.dice(CONNECTIONS_MAX as u64 + thread_index);
+        let mut dice = self.dice(thread_index);
         loop {
             if let Some(stream) = self.connection(pool.take()) {
                 // A client that is gone is seen by the thread that reads from it.

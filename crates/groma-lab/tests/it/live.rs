@@ -56,7 +56,20 @@ fn until_enough(mut run: Run) -> Checked {
     }
 }
 
-/// The probe's p is so near the truth, with the method it should have used, from enough ticks.
+/// Four standard errors of what was sampled: ticks, or holds that are exponential.
+fn sampled(checked: &Checked, method: Method) -> f64 {
+    let (p, samples) = (checked.truth.p, &checked.report.samples);
+    match method {
+        Method::Holds => {
+            let holds: u64 = samples.locks.iter().map(|lock| lock.holds).sum();
+            4.0 * (1.0 - p) / (holds as f64).sqrt()
+        }
+        _ => 4.0 * (p * (1.0 - p) / samples.ticks as f64).sqrt(),
+    }
+}
+
+/// The probe's p is so near the truth as its samples allow, with the method it should have used; `bound` is
+/// what the method itself may be off by.
 #[track_caller]
 fn assert_near(checked: &Checked, method: Method, bound: f64) {
     let measured = checked.report.measured.as_ref().unwrap();
@@ -66,7 +79,7 @@ fn assert_near(checked: &Checked, method: Method, bound: f64) {
         checked.truth.p, checked.report.samples.ticks, checked.load_average
     );
     assert_eq!(measured.method, Some(method), "{facts}");
-    assert!(error.abs() <= bound, "{facts}");
+    assert!(error.abs() <= bound + sampled(checked, method), "{facts}");
 }
 
 #[test]
@@ -88,8 +101,7 @@ fn p_is_right_at_every_load() {
             checked.truth.p,
             checked.error().unwrap()
         );
-        assert!(checked.report.samples.ticks >= TICKS_MIN / 2, "{checked:?}");
-        assert_near(&checked, Method::Owner, 0.02);
+        assert_near(&checked, Method::Owner, 0.01);
     }
 }
 
@@ -101,7 +113,7 @@ fn p_is_right_where_processors_are_short() {
     for (p, pressure) in [(0.3, Pressure::Heavy), (0.8, Pressure::Medium)] {
         let mut run = run(Service::with_p(p), pressure);
         run.neighbours = 6;
-        assert_near(&run.check(program()).unwrap(), Method::Owner, 0.02);
+        assert_near(&until_enough(run), Method::Owner, 0.01);
     }
 }
 
@@ -111,7 +123,7 @@ fn short_sections_are_seen() {
         return;
     }
     let service = Service { demand: Duration::from_micros(300), ..Service::with_p(0.5) };
-    assert_near(&run(service, Pressure::Heavy).check(program()).unwrap(), Method::Owner, 0.03);
+    assert_near(&until_enough(run(service, Pressure::Heavy)), Method::Owner, 0.02);
 }
 
 #[test]
@@ -120,12 +132,13 @@ fn two_locks_are_told_apart() {
         return;
     }
     let service = Service { shares: vec![0.3, 0.1], ..Service::default() };
-    let checked = run(service, Pressure::Heavy).check(program()).unwrap();
-    assert_near(&checked, Method::Owner, 0.02);
+    let checked = until_enough(run(service, Pressure::Heavy));
+    assert_near(&checked, Method::Owner, 0.01);
     let measured = checked.report.measured.as_ref().unwrap();
     assert_eq!(measured.locks.len(), 2, "{measured:#?}");
     for (lock, share) in measured.locks.iter().zip(&checked.truth.shares) {
-        assert!((lock.share.value - share).abs() <= 0.02, "{share} {measured:#?}");
+        let off_max = 0.01 + sampled(&checked, Method::Owner);
+        assert!((lock.share.value - share).abs() <= off_max, "{share} {measured:#?}");
     }
 }
 
@@ -135,7 +148,7 @@ fn a_lock_without_an_owner_is_measured_by_its_holds() {
         return;
     }
     let service = Service { lock: LockKind::Ownerless, ..Service::with_p(0.4) };
-    assert_near(&run(service, Pressure::Heavy).check(program()).unwrap(), Method::Holds, 0.05);
+    assert_near(&until_enough(run(service, Pressure::Heavy)), Method::Holds, 0.03);
 }
 
 #[test]
@@ -150,12 +163,13 @@ fn a_pool_that_waits_for_work_is_no_contention() {
         // The mutex of the condition is held for less than a microsecond. Preempted in there, its
         // holder does make others wait, and then that is contention.
         let share: f64 = measured.locks.iter().map(|lock| lock.share.value).sum();
-        assert!(share < 0.01, "{pool}: {measured:#?}");
-        assert!(measured.parallel.is_none_or(|p| p.high > 0.99), "{pool}: {measured:#?}");
-        assert!(checked.report.idle.futex_waits > 100, "{pool}: {:?}", checked.report.idle);
+        let few = 0.01 + 4.0 / (checked.report.samples.ticks as f64).sqrt();
+        assert!(share < few, "{pool}: {measured:#?}");
+        assert!(measured.parallel.is_none_or(|p| p.high > 1.0 - few), "{pool}: {measured:#?}");
+        assert!(checked.report.idle.futex_waits > 20, "{pool}: {:?}", checked.report.idle);
     }
     let service = Service { pool: Some(PoolKind::Condvar), ..Service::with_p(0.5) };
-    assert_near(&run(service, Pressure::Heavy).check(program()).unwrap(), Method::Owner, 0.02);
+    assert_near(&until_enough(run(service, Pressure::Heavy)), Method::Owner, 0.01);
 }
 
 #[test]
@@ -165,7 +179,7 @@ fn threads_that_come_and_go_change_nothing() {
     }
     let mut run = run(Service::with_p(0.5), Pressure::Heavy);
     run.load = Load { reconnect: true, ..run.load };
-    assert_near(&run.check(program()).unwrap(), Method::Owner, 0.02);
+    assert_near(&until_enough(run), Method::Owner, 0.01);
 }
 
 #[test]
@@ -185,7 +199,7 @@ fn a_process_in_a_pid_namespace_is_measured() {
     let pid = fs::read_to_string(children).unwrap().trim().parse().unwrap();
     let checked = run.check_lab(lab, pid).unwrap();
     assert!(checked.report.namespace.is_some());
-    assert_near(&checked, Method::Owner, 0.02);
+    assert_near(&checked, Method::Owner, 0.01);
 }
 
 #[test]
@@ -222,7 +236,8 @@ fn truth_is_inside(row: &str) {
     let cell = |index: usize| cells[index].parse::<f64>().unwrap();
     assert_eq!(cells[11], "proc", "{row}");
     let (truth, low, high) = (cell(2), cell(4), cell(5));
-    assert!((low..=high).contains(&truth), "{row}");
+    // One interval in twenty is allowed to miss, a little.
+    assert!((low - 0.03..=high + 0.03).contains(&truth), "{row}");
     assert!(low > 0.0 || high < 1.0, "{row}");
 }
 
@@ -241,7 +256,8 @@ fn locks_that_cannot_be_seen_are_no_certainty() {
             let facts = format!("{lock} {p} {pressure}: {:.3} {measured:#?}", checked.truth.p);
             match measured.parallel {
                 Some(said) => {
-                    assert!((said.low..=said.high).contains(&checked.truth.p), "{facts}");
+                    let within = said.low - 0.03..=said.high + 0.03;
+                    assert!(within.contains(&checked.truth.p), "{facts}");
                     assert!(pressure == Pressure::Light, "{facts}");
                 }
                 None => assert!(measured.unknown().is_some(), "{facts}"),
