@@ -130,6 +130,11 @@ impl Loaded {
 
     fn attach(&mut self, btf: &Btf, options: &Options) -> Result<(), Refusal> {
         let programs = &mut self._programs;
+        // First what forgets: no thread that ends while the others are attached stays known.
+        let life = [("on_exit", "sched_process_exit"), ("on_exec", "sched_process_exec")];
+        for (program, tracepoint) in life.into_iter().chain([("on_fork", "sched_process_fork")]) {
+            attach_btf(programs, btf, program, tracepoint)?;
+        }
         let wants_sockets = self.ways.sockets && options.requests == Requests::Replies;
         let sockets = wants_sockets && attach_sockets(programs, btf).is_ok();
         let calls = Calls::of_this_machine(sockets);
@@ -156,11 +161,7 @@ impl Loaded {
         } else {
             attach_all_calls(programs, btf, &calls, &roles)?;
         }
-        let mut switches = vec![("on_switch", "sched_switch"), ("on_exit", "sched_process_exit")];
-        switches.extend([("on_exec", "sched_process_exec"), ("on_fork", "sched_process_fork")]);
-        for (program, tracepoint) in switches {
-            attach_btf(programs, btf, program, tracepoint)?;
-        }
+        attach_btf(programs, btf, "on_switch", "sched_switch")?;
         if self.rate_hz > 0 {
             attach_ticks(programs, self.rate_hz)?;
         }
