@@ -34,6 +34,12 @@ pub enum ProbeError {
         /// As asked.
         rate_hz: u64,
     },
+    /// A request that is no system call.
+    #[error("no system call is known here as \"{name}\"")]
+    NoCall {
+        /// As asked.
+        name: String,
+    },
     /// The tier asked for, or every tier, was refused.
     #[error("cannot watch: {}", list(refused))]
     Refused {
@@ -58,6 +64,10 @@ impl ProbeError {
             ),
             Self::TooManyTargets { .. } => Some("Watch the whole machine with --all.".into()),
             Self::Rate { .. } => None,
+            Self::NoCall { .. } => Some(
+                "Names are those of tracepoints, sys_enter_NAME: sendto, fdatasync; \"none\" stands alone."
+                    .into(),
+            ),
             Self::Refused { .. } => Some(
                 "Run it as root or with CAP_BPF, CAP_PERFMON and CAP_DAC_READ_SEARCH; without them \
                  only processes of the same user are seen, and coarsely."

@@ -11,7 +11,7 @@ use crate::cost::{Cost, Kept};
 use crate::counted::Counted;
 use crate::error::ProbeError;
 use crate::machine::{self, Machine, PressureOf, Totals};
-use crate::options::{Options, RATE_HZ};
+use crate::options::{Options, RATE_HZ, Requests};
 use crate::process;
 use crate::report::{ProcessReport, Refused, Report};
 use crate::sampling::Sampler;
@@ -80,6 +80,11 @@ impl Probe {
         }
         let watched = target.find(options.follow_children)?;
         // What takes the rights of a debugger is read as long as we have them.
+        if let Requests::Calls(names) = &options.requests
+            && let Some(name) = names.iter().find(|name| !bpf::is_known(name))
+        {
+            return Err(ProbeError::NoCall { name: name.clone() });
+        }
         let suspicions = match (&watched, options.drop_privileges) {
             (_, false) => Suspicions::default(),
             (Watched::Groups(groups), true) => Suspicions::of(groups.keys().copied()),

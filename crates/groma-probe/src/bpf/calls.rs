@@ -17,9 +17,20 @@ pub(super) struct Calls {
 
 /// Tracepoints of single calls need tracefs.
 pub(super) fn tracefs_is_mounted() -> bool {
-    ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"]
-        .iter()
-        .any(|folder| Path::new(folder).join("events/syscalls/sys_enter_futex/id").exists())
+    has_tracepoint("futex")
+}
+
+/// True if there is a tracepoint for the call, or it is known without one.
+pub(crate) fn is_known(name: &str) -> bool {
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    NAMED.iter().any(|(known, ..)| *known == name)
+        || (name.chars().all(is_name) && has_tracepoint(name))
+}
+
+fn has_tracepoint(name: &str) -> bool {
+    ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].iter().any(|folder| {
+        Path::new(folder).join(format!("events/syscalls/sys_enter_{name}/id")).exists()
+    })
 }
 
 pub(super) fn unknown(name: &str) -> String {

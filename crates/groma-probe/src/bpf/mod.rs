@@ -10,4 +10,5 @@ mod load;
 mod locks;
 mod watch;
 
+pub(crate) use calls::is_known;
 pub(crate) use watch::Watch;

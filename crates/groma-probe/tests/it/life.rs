@@ -11,15 +11,10 @@ fn threads_that_end_leave_nothing() {
     let load = Load::start("churn threads=3 hold_us=100 work_us=100 think_us=500");
     let Some(mut probe) = probe(Target::Pids(vec![load.pid()]), Tier::BpfOwner) else { return };
     measure(&mut probe, 1.0);
-    // Three that start, one that answers, the harness, those that live at this moment: more where many
-    // wait for a processor to end on, but not for long.
-    let few = |_| {
-        measure(&mut probe, 0.2);
-        let kept = probe.kept();
-        println!("{kept:?}");
-        kept.threads <= 16
-    };
-    assert!((0..10).any(few));
+    let kept = probe.kept();
+    println!("{kept:?}");
+    // Three that start, one that answers, the harness, those that live at this moment.
+    assert!(kept.threads <= 16, "{kept:?}");
 }
 
 #[test]
