@@ -3,6 +3,12 @@
 use crate::estimators::equation25_ceiling;
 use crate::samples::WaitKind;
 use crate::tier::Tier;
+use crate::what_if::Bottleneck;
+
+/// From this share of the time on something is full.
+const FULL_MIN: f64 = 0.95;
+/// Of the CPU time its threads wanted, the share not given from which on it lacks CPUs.
+const STARVED_MIN: f64 = 0.1;
 
 /// A number with the interval it lies in, at 95 % confidence where it was sampled.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -118,6 +124,8 @@ pub struct Measured {
     pub equation25_ceiling: f64,
     /// Share of the time its threads wanted to run in which they got no CPU.
     pub starved: Option<f64>,
+    /// Share of the machine's CPU time that anyone used, in [0, 1].
+    pub machine_busy: Option<f64>,
     /// What makes the above less than it looks.
     pub warnings: Vec<String>,
 }
@@ -187,6 +195,25 @@ impl Measured {
         if self.cpus > 0.0 { self.cpus_used / self.cpus } else { 0.0 }
     }
 
+    /// What was seen to be full, whatever a model says; `None`: no CPU, lock or disk of those measured.
+    ///
+    /// A lock is full that is held on a CPU nearly all the time, CPUs if the process uses nearly all that
+    /// it may, or if all of the machine's are used and its threads wait for them. Where CPUs are not,
+    /// a lock is full for which somebody always waits.
+    pub fn full(&self) -> Option<Bottleneck> {
+        let first = |is_full: fn(&Lock) -> bool| {
+            self.locks.iter().find(|lock| is_full(lock)).map(|lock| lock.name.clone())
+        };
+        let over = |share: Option<f64>, least: f64| share.is_some_and(|share| share >= least);
+        let has_no_cpu = over(self.machine_busy, FULL_MIN) && over(self.starved, STARVED_MIN);
+        let disk = self.waits.iter().find(|wait| over(wait.utilisation, FULL_MIN));
+        first(|lock| lock.queue > 0.0 && lock.utilisation >= FULL_MIN)
+            .map(Bottleneck::Lock)
+            .or((self.utilisation() >= FULL_MIN || has_no_cpu).then_some(Bottleneck::Cpu))
+            .or(first(|lock| lock.contended >= FULL_MIN).map(Bottleneck::Lock))
+            .or(disk.map(|wait| Bottleneck::Wait(wait.kind)))
+    }
+
     /// A process as somebody describes it: `cpus_used` of `cpus`, `throughput` requests per second by
     /// `clients`, and the shares of its locks. The rest is unknown.
     pub fn given(
@@ -218,6 +245,7 @@ impl Measured {
             equation25: None,
             equation25_ceiling: equation25_ceiling(cpus),
             starved: None,
+            machine_busy: None,
             warnings: Vec::new(),
         }
     }
@@ -252,4 +280,32 @@ pub(crate) fn rest(shares: &[Estimate]) -> Estimate {
     let below: f64 = shares.iter().map(|share| (share.value - share.low).powi(2)).sum();
     let above: f64 = shares.iter().map(|share| (share.high - share.value).powi(2)).sum();
     Estimate::new(1.0 - sum, 1.0 - sum - above.sqrt(), 1.0 - sum + below.sqrt()).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_full_is_named() {
+        let lock = |utilisation, contended| {
+            let lock = Lock::given("a", Estimate::exact(0.5), utilisation);
+            Lock { queue: 1.0, contended, ..lock }
+        };
+        let with = |cpus_used, locks: Vec<Lock>, machine_busy, starved| {
+            let measured = Measured::given(4.0, cpus_used, None, None, &[]);
+            Measured { locks, machine_busy: Some(machine_busy), starved: Some(starved), ..measured }
+        };
+        let of_a = Some(Bottleneck::Lock("a".to_owned()));
+        // Waits for a CPU alone are usual, and so is a machine that others use.
+        assert_eq!(with(2.0, vec![], 0.6, 0.5).full(), None);
+        assert_eq!(with(2.0, vec![], 1.0, 0.05).full(), None);
+        assert_eq!(with(2.0, vec![], 1.0, 0.5).full(), Some(Bottleneck::Cpu));
+        assert_eq!(with(3.9, vec![], 0.9, 0.0).full(), Some(Bottleneck::Cpu));
+        assert_eq!(with(1.5, vec![lock(0.97, 0.5)], 1.0, 0.5).full(), of_a);
+        // Its holders wait for CPUs, and so all wait for it.
+        assert_eq!(with(1.5, vec![lock(0.4, 1.0)], 1.0, 0.5).full(), Some(Bottleneck::Cpu));
+        assert_eq!(with(1.5, vec![lock(0.4, 1.0)], 0.5, 0.0).full(), of_a);
+        assert_eq!(with(1.5, vec![lock(0.4, 0.3)], 0.5, 0.0).full(), None);
+    }
 }

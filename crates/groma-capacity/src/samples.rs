@@ -17,6 +17,8 @@ pub struct Samples {
     pub cpu_time: f64,
     /// Seconds its threads were ready to run and waited for a CPU, summed over threads.
     pub run_delay: Option<f64>,
+    /// Share of the CPU time of the machine that anyone used or took, mean over the window, in [0, 1].
+    pub machine_busy: Option<f64>,
     /// Timer ticks (or `/proc` samples) that found the process on a CPU; 0 where there were no ticks.
     pub ticks: u64,
     /// Requests completed.
@@ -162,6 +164,7 @@ impl Samples {
             cpus,
             cpu_time,
             run_delay: None,
+            machine_busy: None,
             ticks: 0,
             requests: None,
             clients: None,
@@ -177,10 +180,11 @@ impl Samples {
     }
 
     /// Adds a later window of the same process. What only one of them measured becomes unknown, except
-    /// clients and threads, which are means of what is known; locks are matched by name.
+    /// clients, threads and how busy the machine was, which are means of what is known; locks are matched by name.
     pub fn add(&mut self, later: &Self) {
         self.clients = mean(self.clients, self.window, later.clients, later.window);
         self.threads = mean(self.threads, self.window, later.threads, later.window);
+        self.machine_busy = mean(self.machine_busy, self.window, later.machine_busy, later.window);
         let window = self.window + later.window;
         if window > 0.0 {
             self.cpus = (self.cpus * self.window + later.cpus * later.window) / window;

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use groma_capacity::{Change, Samples, Tier, WaitKind, WaitSamples, estimate, predict};
+use groma_capacity::{
+    Change, Measured, Prediction, Samples, Tier, WaitKind, WaitSamples, estimate, predict,
+};
 
 use crate::bpf;
 use crate::cost::{Cost, Kept};
@@ -78,13 +80,13 @@ impl Probe {
         if !RATE_HZ.contains(&options.rate_hz) {
             return Err(ProbeError::Rate { rate_hz: options.rate_hz });
         }
-        let watched = target.find(options.follow_children)?;
-        // What takes the rights of a debugger is read as long as we have them.
         if let Requests::Calls(names) = &options.requests
             && let Some(name) = names.iter().find(|name| !bpf::is_known(name))
         {
             return Err(ProbeError::NoCall { name: name.clone() });
         }
+        let watched = target.find(options.follow_children)?;
+        // What takes the rights of a debugger is read as long as we have them.
         let suspicions = match (&watched, options.drop_privileges) {
             (_, false) => Suspicions::default(),
             (Watched::Groups(groups), true) => Suspicions::of(groups.keys().copied()),
@@ -146,7 +148,7 @@ impl Probe {
         let machine = std::mem::replace(&mut self.machine, machine_now).until(&machine_now);
         let warnings = warnings.into_iter().chain(stolen(&machine)).collect();
         let mut processes: Vec<_> =
-            counted.into_iter().map(|counted| self.report_process(counted)).collect();
+            counted.into_iter().map(|counted| self.report_process(counted, &machine)).collect();
         processes.sort_by(|a, b| b.samples.cpu_time.total_cmp(&a.samples.cpu_time));
         processes.truncate(PROCESSES_REPORTED_MAX);
         self.forget_ended();
@@ -217,7 +219,7 @@ impl Probe {
         }
     }
 
-    fn report_process(&mut self, counted: Counted) -> ProcessReport {
+    fn report_process(&mut self, counted: Counted, machine: &Machine) -> ProcessReport {
         let Counted { leader, members, mut samples, idle, subwindows, restarted, ended } = counted;
         if restarted {
             self.sums.remove(&leader);
@@ -229,6 +231,7 @@ impl Probe {
         let facts = self.facts.entry(leader).or_insert_with(|| Facts::of(leader, suspicions));
         let facts = facts.clone();
         samples.warnings.extend(facts.suspicions);
+        samples.machine_busy = Some((machine.busy + machine.stolen).min(1.0));
         self.add_memory_stall(leader, &mut samples);
         match self.sums.get_mut(&leader) {
             Some(sum) => add(sum, &samples),
@@ -237,8 +240,7 @@ impl Probe {
             }
         }
         let cumulative = self.sums.get(&leader).and_then(|sum| estimate(sum).ok());
-        let outlook =
-            cumulative.as_ref().and_then(|measured| predict(measured, &Change::default()).ok());
+        let outlook = cumulative.as_ref().and_then(outlook);
         ProcessReport {
             pid: leader,
             comm: facts.comm,
@@ -277,6 +279,13 @@ impl Probe {
             ));
         }
     }
+}
+
+/// What was seen to be full limits it now, whatever the model says.
+fn outlook(measured: &Measured) -> Option<Prediction> {
+    let now = predict(measured, &Change::default()).ok()?;
+    let bottleneck = measured.full().unwrap_or(now.bottleneck);
+    Some(Prediction { bottleneck, ..now })
 }
 
 /// Adds a window. One without a socket served had no requests there, nor any that waited within: known as

@@ -102,6 +102,20 @@ impl serde::Serialize for Report {
 }
 
 impl ProcessReport {
+    /// What would be full first nobody knows without p.
+    fn outlook(&self, outlook: &Prediction) -> Value {
+        let known = self.cumulative.as_ref().is_some_and(|measured| measured.parallel.is_some());
+        json!({
+            "bottleneck": outlook.bottleneck.name(),
+            "full_first": known.then(|| outlook.full_first.name()),
+            "unit": outlook.unit.name(),
+            "throughput": estimate(outlook.throughput),
+            "throughput_max": estimate(outlook.throughput_max),
+            "utilisation_full": estimate(outlook.utilisation_full),
+            "response_seconds": outlook.response.map(estimate),
+        })
+    }
+
     fn to_json(&self) -> Value {
         json!({
             "pid": self.pid,
@@ -113,7 +127,7 @@ impl ProcessReport {
             "processes": self.processes,
             "window": self.measured.as_ref().map(measured),
             "cumulative": self.cumulative.as_ref().map(measured),
-            "outlook": self.outlook.as_ref().map(outlook),
+            "outlook": self.outlook.as_ref().map(|outlook| self.outlook(outlook)),
             "ticks": self.samples.ticks,
             "ticks_spinning": self.samples.spinning,
             "requests": self.samples.requests,
@@ -153,6 +167,8 @@ fn measured(measured: &Measured) -> Value {
         "equation_25": measured.equation25,
         "equation_25_ceiling": measured.equation25_ceiling,
         "starved": measured.starved,
+        "machine_busy": measured.machine_busy,
+        "full": measured.full().map(|full| full.name()),
         "locks": measured.locks.iter().map(lock).collect::<Vec<_>>(),
         "waits": measured.waits.iter().map(|wait| json!({
             "kind": wait.kind.name(),
@@ -182,18 +198,6 @@ fn lock(lock: &Lock) -> Value {
         "wait_p99_seconds": lock.wait_p99,
         "queue": lock.queue,
         "contended": lock.contended,
-    })
-}
-
-fn outlook(outlook: &Prediction) -> Value {
-    json!({
-        "bottleneck": outlook.bottleneck.name(),
-        "full_first": outlook.full_first.name(),
-        "unit": outlook.unit.name(),
-        "throughput": estimate(outlook.throughput),
-        "throughput_max": estimate(outlook.throughput_max),
-        "utilisation_full": estimate(outlook.utilisation_full),
-        "response_seconds": outlook.response.map(estimate),
     })
 }
 

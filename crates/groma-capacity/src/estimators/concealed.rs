@@ -18,10 +18,11 @@ const SPINS_MIN: f64 = 3.0;
 
 /// Why nothing can be said of p, if that is so.
 pub(super) fn too_much(samples: &Samples) -> Option<String> {
-    if let Some(threads) = hidden(samples) {
+    if let Some(share) = hidden(samples) {
         return Some(format!(
-            "{threads:.1} threads wait inside requests for what may be locks, but does not tell: \
-             semaphores, condition variables, monitors, an interpreter's lock"
+            "{:.0} % of the time in requests is a wait for what may be locks, but does not tell: \
+             semaphores, condition variables, monitors, an interpreter's lock",
+            100.0 * share
         ));
     }
     let spun = spun(samples).filter(|spun| spun.value > CONCEALED_MAX)?;
@@ -31,12 +32,12 @@ pub(super) fn too_much(samples: &Samples) -> Option<String> {
     ))
 }
 
-/// Mean number of threads blocked inside a request on what may be a lock, if that is too much.
+/// Share of the time of requests in which they are blocked on what may be a lock, if that is too much.
 fn hidden(samples: &Samples) -> Option<f64> {
     let hidden = samples.hidden?;
     let locks: f64 = samples.locks.iter().map(|lock| lock.wait_time).sum();
     let share = hidden / (hidden + locks + samples.cpu_time);
-    (share > CONCEALED_MAX).then(|| hidden / samples.window)
+    (share > CONCEALED_MAX).then_some(share)
 }
 
 /// Share of the CPU time spent spinning, without what belongs to waits for known locks. `None`: nobody

@@ -67,6 +67,7 @@ pub fn estimate(samples: &Samples) -> Result<Measured, CapacityError> {
         equation25,
         equation25_ceiling: equation25_ceiling(samples.cpus),
         starved,
+        machine_busy: samples.machine_busy,
         warnings: samples.warnings.clone(),
     };
     let doubts = doubts(&measured, samples);
@@ -403,7 +404,10 @@ mod tests {
         assert!(with(None).parallel.is_some() && with(Some(0.1)).parallel.is_some());
         let unknown = with(Some(30.0));
         assert_eq!((unknown.parallel, unknown.method), (None, None));
-        assert!(unknown.warnings[0].starts_with("p cannot be known: 3.0 threads"), "{unknown:?}");
+        assert!(
+            unknown.warnings[0].starts_with("p cannot be known: 86 % of the time"),
+            "{unknown:?}"
+        );
         // What is known of its locks is told all the same.
         assert_eq!(unknown.locks.len(), 1);
     }

@@ -47,6 +47,7 @@ fn scalability(
     at: Timestamp,
 ) -> Result<Observation, ReportError> {
     let now = predict(measured, &Change::default()).ok();
+    let bottleneck = measured.full().or(now.as_ref().map(|now| now.bottleneck.clone()));
     let p = measured.parallel;
     // Fewer than the machine has: then its affinity or a quota says so.
     let cpus_limit =
@@ -87,7 +88,7 @@ fn scalability(
     let warnings = measured.warnings.iter().map(|warning| Raw::Text(warning.clone())).collect();
     Ok(said
         .with("demand_seconds", or_absent(measured.demand()))
-        .with("bottleneck", or_absent(now.as_ref().map(|now| now.bottleneck.name())))
+        .with("bottleneck", or_absent(bottleneck.map(|limit| limit.name())))
         .with("full_first", or_absent(now.as_ref().map(|now| now.full_first.name())))
         .with("throughput_max", or_absent(now.as_ref().map(|now| now.throughput_max.value)))
         .with("full_at", or_absent(now.as_ref().map(|now| now.utilisation_full.value)))
@@ -129,4 +130,27 @@ fn contention<'a>(
 /// What is not known now is said not to be there, so that what was known before does not stay.
 fn or_absent(value: Option<impl Into<Raw>>) -> Raw {
     value.map_or(Raw::Absent, Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What limits is what was seen to be full, where a model without clients would say that they do.
+    #[test]
+    fn a_machine_whose_cpus_are_full_limits() {
+        let limit = |busy: f64| {
+            let window = format!(
+                r#"{{"tier":"proc","window_seconds":5,"cpus":4,"cpus_used":1,"starved":0.5,"machine_busy":{busy}}}"#
+            );
+            let process = format!(r#"{{"pid":7,"comm":"shop","window":{window}}}"#);
+            let text = format!(r#"{{"host":"web1","at":100,"processes":[{process}]}}"#);
+            let report = super::super::read(&text).unwrap();
+            let facts = facts(&report, &mut Names::default()).unwrap();
+            let said = format!("{facts:?}");
+            said.contains(r#"Text("cpu")"#) && !said.contains(r#"Text("clients")"#)
+        };
+        assert!(limit(1.0));
+        assert!(!limit(0.6));
+    }
 }

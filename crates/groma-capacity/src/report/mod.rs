@@ -134,6 +134,8 @@ struct MeasuredReport {
     #[serde(default)]
     starved: Option<f64>,
     #[serde(default)]
+    machine_busy: Option<f64>,
+    #[serde(default)]
     locks: Vec<LockReport>,
     #[serde(default)]
     waits: Vec<WaitReport>,
@@ -276,6 +278,7 @@ impl MeasuredReport {
         }
         share(place, "unseen_serial_share_max", self.unseen_serial_share_max)?;
         share(place, "starved", self.starved)?;
+        share(place, "machine_busy", self.machine_busy)?;
         let mut locks: Vec<Lock> = (self.locks.iter())
             .map(|lock| lock.read(place, self.cpus_used))
             .collect::<Result<_, _>>()?;
@@ -294,6 +297,7 @@ impl MeasuredReport {
             unseen: self.unseen_serial_share_max,
             equation25: self.equation_25,
             starved: self.starved,
+            machine_busy: self.machine_busy,
             warnings: self.warnings.clone(),
             ..Measured::given(self.cpus, self.cpus_used, None, None, &[])
         })

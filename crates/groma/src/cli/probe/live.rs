@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Result;
-use groma_capacity::{Estimate, Lock, Measured, Method, Prediction, Unit};
+use groma_capacity::{Bottleneck, Estimate, Lock, Measured, Method, Prediction, Unit};
 use groma_probe::{ProcessReport, Report};
 
 /// Processes and locks shown; `--json` has all.
@@ -82,6 +82,8 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     )];
     for process in report.processes.iter().take(PROCESSES_SHOWN) {
         lines.extend(process_lines(process, process.measured.as_ref()));
+        let now = process.measured.as_ref().zip(process.outlook.as_ref());
+        lines.extend(now.map(|(measured, outlook)| limited(measured, outlook)));
     }
     if report.processes.len() > PROCESSES_SHOWN {
         lines.push(format!("… and {} more", report.processes.len() - PROCESSES_SHOWN));
@@ -95,9 +97,15 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
     let mut lines = vec!["In all:".to_owned()];
     for process in report.processes.iter().take(PROCESSES_SHOWN) {
         lines.extend(process_lines(process, process.cumulative.as_ref()));
-        lines.extend(process.outlook.as_ref().map(outlook));
+        if let Some((measured, outlook)) = process.cumulative.as_ref().zip(process.outlook.as_ref())
+        {
+            lines.extend([limited(measured, outlook), full_first(measured, outlook)]);
+        }
         let warnings = process.cumulative.iter().flat_map(|measured| &measured.warnings);
-        lines.extend(warnings.map(|warning| format!("  ! {warning}")));
+        // Why there is no p stands above.
+        let reason = process.cumulative.as_ref().and_then(Measured::unknown);
+        let is_new = |warning: &&String| !reason.is_some_and(|reason| warning.ends_with(reason));
+        lines.extend(warnings.filter(is_new).map(|warning| format!("  ! {warning}")));
     }
     lines
 }
@@ -116,7 +124,8 @@ fn process_lines(process: &ProcessReport, measured: Option<&Measured>) -> Vec<St
         return vec![format!("{name}: used no CPU")];
     };
     let mut lines = vec![format!("{name}: {}", headline(measured))];
-    lines.extend(measured.locks.iter().take(LOCKS_SHOWN).map(lock));
+    lines.extend(measured.unknown().map(|reason| format!("  ! p cannot be known: {reason}")));
+    lines.extend(measured.locks.iter().take(LOCKS_SHOWN).flat_map(lock));
     if measured.locks.len() > LOCKS_SHOWN {
         lines.push(format!("  … and {} more locks", measured.locks.len() - LOCKS_SHOWN));
     }
@@ -143,7 +152,7 @@ fn headline(measured: &Measured) -> String {
         )),
         (Some(p), _) => parts.push(format!("p {}", interval(p, 3))),
         (None, _) => {
-            parts.push(format!("p unknown: {}", measured.unknown().unwrap_or("nothing is known")));
+            parts.push("p unknown".to_owned());
         }
     }
     parts.push(format!("{:.2} of {} CPUs", measured.cpus_used, measured.cpus));
@@ -159,40 +168,80 @@ fn headline(measured: &Measured) -> String {
     parts.join(", ")
 }
 
-fn lock(lock: &Lock) -> String {
+/// How full it is and how much hangs on it; how that is known, and its waits.
+fn lock(lock: &Lock) -> [String; 2] {
     let hold = lock.hold.map_or(String::new(), |hold| format!(", held {}", time(hold)));
     let wait = lock.wait_p50.zip(lock.wait_p99).map_or(String::new(), |(half, most)| {
         format!(", waits {} (p99 {})", time(half), time(most))
     });
-    format!(
-        "  {} {}: {} of its CPU time by {}, {:.0} % full, {:.1} waits/s{wait}{hold}, queue {:.2}",
-        lock.kind,
-        lock.name,
-        interval(lock.share, 3),
-        lock.method.name(),
-        100.0 * lock.utilisation,
-        lock.waits,
-        lock.queue,
-    )
+    let (full, share) = match lock.method {
+        Method::Bound => (String::new(), format!("at most {:.3}", lock.share.high)),
+        _ => (format!("{:.0} % full, ", 100.0 * lock.utilisation), interval(lock.share, 3)),
+    };
+    [
+        format!(
+            "  {} {}: {full}queue {:.2}, {share} of its CPU time",
+            lock.kind, lock.name, lock.queue
+        ),
+        format!("    by {}, {:.1} waits/s{wait}{hold}", lock.method.name(), lock.waits),
+    ]
 }
 
-fn outlook(outlook: &Prediction) -> String {
+/// What limits it now.
+fn limited(measured: &Measured, outlook: &Prediction) -> String {
+    let why = match (measured.full(), &outlook.bottleneck) {
+        (Some(Bottleneck::Cpu), _) if measured.utilisation() < CPUS_FULL => format!(
+            "the machine's CPUs, which are full: starved {:.0} %",
+            100.0 * measured.starved.unwrap_or_default()
+        ),
+        (Some(full), _) => format!("{}, which is full", full.name()),
+        (None, Bottleneck::Clients) => "clients: no CPU or lock is full".to_owned(),
+        (None, modelled) => modelled.name(),
+    };
+    format!("  limited by {why}")
+}
+
+/// Of the CPUs it may use itself; below, it is others who fill those of the machine.
+const CPUS_FULL: f64 = 0.95;
+
+/// What more would run into. Of what nobody knows only the ends are told.
+fn full_first(measured: &Measured, outlook: &Prediction) -> String {
     let unit = match outlook.unit {
         Unit::Requests => "requests/s",
         Unit::CpuSeconds => "CPU seconds/s",
     };
-    format!(
-        "  limited by {}; {} would be full first, at {:.0} % CPU and {} {unit}",
-        outlook.bottleneck.name(),
-        outlook.full_first.name(),
-        100.0 * outlook.utilisation_full.value,
-        interval(outlook.throughput_max, 1),
-    )
+    let most = outlook.throughput_max;
+    let at = || {
+        let cpu = 100.0 * outlook.utilisation_full.value;
+        format!("{} at {cpu:.0} % CPU, {} {unit}", outlook.full_first.name(), interval(most, 1))
+    };
+    match (measured.parallel, measured.method) {
+        (None, _) => {
+            let (low, high) = (most.low, most.high);
+            format!("  full first: unknown, as p is; {low:.1} to {high:.1} {unit} are possible")
+        }
+        (_, Some(Method::Bound | Method::Equation25)) => {
+            format!("  full first, if no unseen lock is: {}", at())
+        }
+        _ => format!("  full first: {}", at()),
+    }
 }
 
+/// An interval that reaches further to one side than to the other is told by its ends.
 fn interval(estimate: Estimate, digits: usize) -> String {
-    format!("{:.digits$} ± {:.digits$}", estimate.value, estimate.half_width())
+    let Estimate { value, low, high } = estimate;
+    let (below, above) = (value - low, high - value);
+    // What rounding would hide is no difference.
+    let seen = 0.5 * 10_f64.powi(-(digits as i32));
+    if (below - above).abs() > seen.max(SKEWED_MIN * below.max(above)) {
+        format!("{value:.digits$} ({low:.digits$}–{high:.digits$})")
+    } else {
+        format!("{value:.digits$} ± {:.digits$}", estimate.half_width())
+    }
 }
+
+/// Of the longer side of an interval, by how much the other may be shorter.
+const SKEWED_MIN: f64 = 0.25;
 
 fn time(seconds: f64) -> String {
     match seconds {
@@ -205,6 +254,40 @@ fn time(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_skewed_interval_is_told_by_its_ends() {
+        let say = |value, low, high| interval(Estimate::new(value, low, high), 3);
+        assert_eq!(say(0.4, 0.39, 0.412), "0.400 ± 0.011");
+        assert_eq!(say(0.98, 0.735, 0.983), "0.980 (0.735–0.983)");
+        assert_eq!(say(0.9997, 0.9993, 0.9998), "1.000 ± 0.000");
+        assert_eq!(say(1.0, 0.9, 1.0), "1.000 (0.900–1.000)");
+    }
+
+    /// Full CPUs of the machine, a lock of readers, and an unknown p: nothing is told as a fact, all fits
+    /// 80 columns.
+    #[test]
+    fn a_process_is_told_in_lines_that_fit() {
+        let share = Estimate::new(0.0, 0.0, 0.5);
+        let lock = Lock { queue: 1.75, waits: 224.9, ..Lock::given("0x56538a3fb220", share, 0.0) };
+        let lock = Lock { method: Method::Bound, kind: "pthread-rwlock".into(), ..lock };
+        let mut measured = Measured::given(2.0, 0.93, Some(310.0), Some(10.0), &[]);
+        (measured.parallel, measured.method) = (None, None);
+        (measured.machine_busy, measured.starved) = (Some(1.0), Some(0.67));
+        let outlook = groma_capacity::predict(&measured, &Default::default()).unwrap();
+        let mut lines = self::lock(&lock).to_vec();
+        lines.extend([limited(&measured, &outlook), full_first(&measured, &outlook)]);
+        assert_eq!(
+            lines[..3],
+            [
+                "  pthread-rwlock 0x56538a3fb220: queue 1.75, at most 0.500 of its CPU time",
+                "    by bound, 224.9 waits/s",
+                "  limited by the machine's CPUs, which are full: starved 67 %",
+            ]
+        );
+        assert!(lines[3].starts_with("  full first: unknown, as p is; "), "{lines:#?}");
+        assert!(lines.iter().all(|line| line.chars().count() < 80), "{lines:#?}");
+    }
 
     #[test]
     fn what_is_drawn_fits_the_terminal() {
