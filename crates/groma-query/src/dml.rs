@@ -1,6 +1,8 @@
 //! INSERT, UPDATE and DELETE on the tables of kinds: the rows are found by a SELECT over the same
 //! snapshot, become facts of the source `sql:<user>`, and are committed at once, all or nothing.
 
+mod read;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -9,12 +11,6 @@ use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{ParamValues, TableReference};
 use datafusion::dataframe::DataFrame;
-use datafusion::sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, FromTable, ObjectName, Query, SetExpr, Statement as Ast,
-    TableFactor, TableObject, TableWithJoins,
-};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 use groma_model::{EntityRef, Fact, Interval, Kind, Raw, Schema, Timestamp, Value};
 use groma_store::{Change, Commit, Snapshot, Writer as _};
 
@@ -43,74 +39,6 @@ pub(crate) enum Verb {
 pub(crate) const ROWS_WRITTEN_MAX: usize = 5_000_000;
 
 impl Write {
-    /// Reads INSERT, UPDATE or DELETE; says what of it is not offered.
-    pub(crate) fn read(ast: &Ast) -> Result<Write, QueryError> {
-        match ast {
-            Ast::Insert(insert) => {
-                refuse(insert.on.is_some(), "ON CONFLICT")?;
-                refuse(insert.returning.is_some(), "RETURNING")?;
-                let TableObject::TableName(table) = &insert.table else {
-                    return Err(not_offered("INSERT into a function"));
-                };
-                let Some(source) = &insert.source else {
-                    return Err(not_offered("INSERT without rows"));
-                };
-                let columns = (!insert.columns.is_empty())
-                    .then(|| insert.columns.iter().map(column_name).collect());
-                Ok(Write {
-                    verb: Verb::Insert,
-                    table: table_reference(table),
-                    select: source.to_string(),
-                    columns,
-                })
-            }
-            Ast::Update(update) => {
-                refuse(update.from.is_some(), "UPDATE ... FROM")?;
-                refuse(update.returning.is_some(), "RETURNING")?;
-                let table = only_table(std::slice::from_ref(&update.table))?;
-                let columns = update
-                    .assignments
-                    .iter()
-                    .map(assigned_column)
-                    .collect::<Result<Vec<_>, _>>()?;
-                let values: Vec<_> = (update.assignments.iter().zip(&columns))
-                    .map(|(assignment, column)| format!(", {} AS \"{column}\"", assignment.value))
-                    .collect();
-                let select = format!(
-                    "SELECT {ID}{} FROM {}{}",
-                    values.concat(),
-                    update.table,
-                    condition(update.selection.as_ref())
-                );
-                Ok(Write { verb: Verb::Update, table, select, columns: Some(columns) })
-            }
-            Ast::Delete(delete) => {
-                refuse(delete.using.is_some(), "DELETE ... USING")?;
-                refuse(delete.returning.is_some(), "RETURNING")?;
-                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) =
-                    &delete.from;
-                let table = only_table(from)?;
-                let select =
-                    format!("SELECT {ID} FROM {}{}", from[0], condition(delete.selection.as_ref()));
-                Ok(Write { verb: Verb::Delete, table, select, columns: Some(Vec::new()) })
-            }
-            other => Err(not_offered(&other.to_string())),
-        }
-    }
-
-    /// The SELECT that finds its rows.
-    pub(crate) fn select(&self) -> Result<Ast, QueryError> {
-        let wrong =
-            |error: &dyn std::fmt::Display| QueryError::new(QueryError::SYNTAX, error.to_string());
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &self.select)
-            .map_err(|error| wrong(&error))?;
-        let Some(Ast::Query(mut query)) = statements.pop() else {
-            return Err(not_offered("this statement"));
-        };
-        strip_defaults(&mut query);
-        Ok(Ast::Query(query))
-    }
-
     /// Finds the rows, commits, and gives PostgreSQL's tag.
     pub(crate) async fn carry_out(
         &self,
@@ -370,64 +298,11 @@ fn raw(column: &dyn Array, row: usize) -> Result<Raw, QueryError> {
     })
 }
 
-fn refuse(present: bool, what: &str) -> Result<(), QueryError> {
-    if present { Err(not_offered(what)) } else { Ok(()) }
-}
-
-fn not_offered(what: &str) -> QueryError {
-    QueryError::new(QueryError::NOT_SUPPORTED, format!("{what} is not offered"))
-}
-
-fn condition(selection: Option<&datafusion::sql::sqlparser::ast::Expr>) -> String {
-    selection.map(|condition| format!(" WHERE {condition}")).unwrap_or_default()
-}
-
-fn only_table(from: &[TableWithJoins]) -> Result<TableReference, QueryError> {
-    match from {
-        [TableWithJoins { relation: TableFactor::Table { name, .. }, joins }]
-            if joins.is_empty() =>
-        {
-            Ok(table_reference(name))
-        }
-        _ => Err(not_offered("writing to more than one table at once")),
-    }
-}
-
-fn table_reference(name: &ObjectName) -> TableReference {
-    TableReference::parse_str(&name.to_string())
-}
-
-fn column_name(name: &ObjectName) -> String {
-    identifier(&name.to_string())
-}
-
-fn assigned_column(assignment: &Assignment) -> Result<String, QueryError> {
-    match &assignment.target {
-        AssignmentTarget::ColumnName(name) => match column_name(name) {
-            name if name == ID => Err(not_offered("changing an id")),
-            name => Ok(name),
-        },
-        AssignmentTarget::Tuple(_) => Err(not_offered("SET (a, b) = ...")),
-    }
-}
-
 /// The last part of a name: lower case unless quoted.
 pub(crate) fn identifier(name: &str) -> String {
     let last = name.rsplit('.').next().unwrap_or(name);
     match last.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
         Some(quoted) => quoted.to_owned(),
         None => last.to_lowercase(),
-    }
-}
-
-/// `INSERT ... VALUES (DEFAULT)` parses as a column named DEFAULT; leave the rest as it is.
-fn strip_defaults(query: &mut Query) {
-    let SetExpr::Values(values) = query.body.as_mut() else { return };
-    for value in values.rows.iter_mut().flat_map(|row| row.iter_mut()) {
-        if value.to_string().eq_ignore_ascii_case("default") {
-            *value = datafusion::sql::sqlparser::ast::Expr::value(
-                datafusion::sql::sqlparser::ast::Value::Null,
-            );
-        }
     }
 }

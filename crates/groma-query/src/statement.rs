@@ -2,6 +2,7 @@
 
 pub(crate) mod copy;
 mod cursors;
+mod ignored;
 mod users;
 
 use datafusion::sql::sqlparser::ast::Statement as Ast;
@@ -16,6 +17,7 @@ use crate::users::UserChange;
 use crate::{QueryError, Role, pg};
 use copy::Copy;
 pub(crate) use cursors::CursorVerb;
+pub(crate) use ignored::refuse as refuse_ignored;
 
 /// Deepest nesting of expressions and queries.
 const NESTING_MAX: usize = 64;

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::Statement as Ast;
 
 use super::Session;
 use crate::catalog::{Asker, Databases};
+use crate::statement::refuse_ignored;
 use crate::{QueryError, Who, functions, graph};
 
 /// What one statement sees.
@@ -20,6 +21,7 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub(crate) async fn plan(&self, mut ast: Ast) -> Result<LogicalPlan, QueryError> {
+        refuse_ignored(&ast)?;
         functions::named::place_arguments(&mut ast)?;
         let ast = graph::expand_calls(ast, self, &self.matches).await?;
         let planned = self.state.statement_to_plan(PlannedStatement::Statement(Box::new(ast)));
