@@ -16,6 +16,7 @@ use groma_store::StoreError;
 
 use crate::kind_table::KindTable;
 use crate::pg::{self, PgSchema};
+use crate::session::Ledger;
 use crate::settings::Accounting;
 use crate::table::{RowsTable, Table};
 use crate::{Engine, QueryError, Role, View, Who, messages, tables};
@@ -42,19 +43,25 @@ pub(crate) struct Databases {
     /// Why a database that the statement names cannot be seen; the SQL engine only knows that.
     refusal: Mutex<Option<QueryError>>,
     asker: Asker,
+    ledger: Arc<Ledger>,
     /// The last commit of the world before the first of them was named.
     began_at: OnceLock<Version>,
 }
 
 impl Databases {
-    pub(crate) fn new(engine: Engine, asker: Asker) -> Databases {
+    pub(crate) fn new(engine: Engine, asker: Asker, ledger: Arc<Ledger>) -> Databases {
         let (pinned, refusal, began_at) = (Mutex::default(), Mutex::default(), OnceLock::new());
-        Databases { engine, pinned, refusal, asker, began_at }
+        Databases { engine, pinned, refusal, asker, ledger, began_at }
     }
 
     /// Who asks.
     pub(crate) fn who(&self) -> &Arc<Who> {
         &self.asker.who
+    }
+
+    /// Where it is noted what the statement changes.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Its name.

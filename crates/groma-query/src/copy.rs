@@ -8,8 +8,8 @@ mod lines;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use groma_model::{Kind, Raw, Timestamp, ValueType};
-use groma_store::{Commit, Snapshot, Writer as _};
+use groma_model::{Kind, Raw, ValueType};
+use groma_store::{Snapshot, Writer as _};
 
 use crate::dml::{ROWS_WRITTEN_MAX, Verb, Writer, Written};
 use crate::session::Work;
@@ -35,7 +35,6 @@ struct Target {
     kind: Kind,
     snapshot: Snapshot,
     source: Arc<str>,
-    now: Timestamp,
     /// The attribute of each column; `None`: the id.
     columns: Vec<Option<usize>>,
 }
@@ -58,7 +57,6 @@ impl CopyIn {
                 kind: writer.kind.clone(),
                 snapshot: writer.snapshot.clone(),
                 source: Arc::clone(&writer.source),
-                now: writer.now,
                 columns,
             },
             text,
@@ -86,24 +84,30 @@ impl CopyIn {
 
     async fn commit_all(mut self, session: &Session) -> Result<String, QueryError> {
         self.reader.end();
+        session.begin_line(&self.text);
         let result = match self.take_lines() {
             Ok(()) => self.commit(session).await,
             Err(error) => Err(error),
         };
-        session.audit(&self.text, result.as_ref().err());
+        session.end_line(result.as_ref().err());
         result.map(|()| format!("COPY {}", self.rows))
     }
 
     async fn commit(&mut self, session: &Session) -> Result<(), QueryError> {
-        let changes = std::mem::take(&mut self.written.changes);
-        if changes.is_empty() {
+        let written = std::mem::take(&mut self.written);
+        if written.is_empty() {
             return Ok(());
         }
-        let commit = Commit::new(Arc::clone(&self.target.source), self.target.now, changes);
-        let database = self.target.database.clone();
-        let schema = Arc::clone(self.target.snapshot.schema());
+        let Target { database, snapshot, source, kind, .. } = &self.target;
+        let (database, seen, kind) = (database.clone(), snapshot.clone(), kind.clone());
+        let source = Arc::clone(source);
         session
-            .change_world(move |turn, _| turn.commit_under(&schema, &database, commit).map(|_| ()))
+            .change_world(move |turn, now| {
+                // The lines came before our turn: somebody may have given the same ids meanwhile.
+                written.check_new(&kind, &turn.snapshot(&database)?)?;
+                turn.commit_under(seen.schema(), &database, written.commit(source, now))?;
+                Ok::<_, QueryError>(())
+            })
             .await
     }
 
@@ -150,7 +154,6 @@ impl Target {
             kind: &self.kind,
             snapshot: &self.snapshot,
             source: Arc::clone(&self.source),
-            now: self.now,
         };
         writer.write_row(&raws, &self.columns, written)
     }

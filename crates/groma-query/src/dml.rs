@@ -11,12 +11,11 @@ use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{ParamValues, TableReference};
 use datafusion::dataframe::DataFrame;
-use groma_model::{EntityRef, Fact, Interval, Kind, Raw, Schema, Timestamp, Value};
+use groma_model::{EntityRef, Fact, Interval, Kind, Raw, Schema, Source, Timestamp, Value};
 use groma_store::{Change, Commit, Snapshot, Writer as _};
 
 use crate::kind_table::{ID, kind_columns};
-use crate::session::Scope;
-use crate::{QueryError, Session};
+use crate::{QueryError, Session, Who};
 
 /// A statement that writes, read from its text.
 pub(crate) struct Write {
@@ -38,18 +37,46 @@ pub(crate) enum Verb {
 /// Rows that one statement may write, so that a slip does not fill the memory.
 pub(crate) const ROWS_WRITTEN_MAX: usize = 5_000_000;
 
+/// How often a statement computes what it writes, if others change the same entities all the time.
+const WRITES_TRIED_MAX: usize = 10;
+
 impl Write {
-    /// Finds the rows, commits, and gives PostgreSQL's tag.
+    /// Finds the rows, commits, and gives PostgreSQL's tag. What it computed of rows that others have
+    /// changed before it came to commit, it computes anew.
     pub(crate) async fn carry_out(
         &self,
         session: &Session,
-        scope: &Scope,
+        who: &Who,
         parameters: Option<ParamValues>,
     ) -> Result<String, QueryError> {
+        let anew = session.engine().writing_anew();
+        // Whoever computes anew goes first.
+        drop(anew.lock().await);
+        match self.try_once(session, who, parameters.clone()).await {
+            Err(error) if error.is_moved() => {}
+            done => return done,
+        }
+        let _turn = anew.lock().await;
+        for _ in 2..WRITES_TRIED_MAX {
+            match self.try_once(session, who, parameters.clone()).await {
+                Err(error) if error.is_moved() => {}
+                done => return done,
+            }
+        }
+        self.try_once(session, who, parameters).await
+    }
+
+    async fn try_once(
+        &self,
+        session: &Session,
+        who: &Who,
+        parameters: Option<ParamValues>,
+    ) -> Result<String, QueryError> {
+        let scope = session.scope(who)?;
         let database = self.table.catalog().unwrap_or(session.database()).to_owned();
         crate::past::refuse_write(&database)?;
-        let snapshot = scope.databases.view(&database)?.snapshot().clone();
-        let kind = kind_of(&self.table, snapshot.schema())?.clone();
+        let seen = scope.databases.view(&database)?.snapshot().clone();
+        let kind = kind_of(&self.table, seen.schema())?.clone();
         let mut plan = scope.plan(self.select()?).await?;
         if let Some(parameters) = parameters {
             plan = plan.with_param_values(parameters)?;
@@ -63,15 +90,9 @@ impl Write {
             )
             .with_hint("Write them in several statements, or import a file."));
         }
-        let now = crate::clock::now();
         let source = session.source();
-        let writer = Writer {
-            verb: self.verb,
-            kind: &kind,
-            snapshot: &snapshot,
-            source: Arc::clone(&source),
-            now,
-        };
+        let writer =
+            Writer { verb: self.verb, kind: &kind, snapshot: &seen, source: Arc::clone(&source) };
         let width = batches.first().map(RecordBatch::num_columns);
         let columns = writer.columns(self.columns.as_deref(), width)?;
         let mut written = Written::default();
@@ -83,12 +104,10 @@ impl Write {
                 writer.write_row(&raws, &columns, &mut written)?;
             }
         }
-        if !written.changes.is_empty() {
-            let commit = Commit::new(source, now, written.changes);
-            let schema = Arc::clone(snapshot.schema());
+        if !written.is_empty() {
             session
-                .change_world(move |turn, _| {
-                    turn.commit_under(&schema, &database, commit).map(|_| ())
+                .change_world(move |turn, now| {
+                    turn.commit_if(&seen, &database, written.commit(source, now))
                 })
                 .await?;
         }
@@ -130,15 +149,49 @@ pub(crate) struct Writer<'a> {
     pub(crate) kind: &'a Kind,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) source: Arc<str>,
-    pub(crate) now: Timestamp,
 }
 
 /// Changes that one statement makes.
 #[derive(Default)]
 pub(crate) struct Written {
-    pub(crate) changes: Vec<Change>,
+    changes: Vec<Change>,
     /// Keys that it inserted.
     keys: HashSet<Arc<str>>,
+}
+
+impl Written {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Errors: something that it inserts is in this snapshot.
+    pub(crate) fn check_new(&self, kind: &Kind, now: &Snapshot) -> Result<(), QueryError> {
+        let is_held = |key: &&Arc<str>| is_held(now, kind, key);
+        match self.keys.iter().find(is_held) {
+            None => Ok(()),
+            Some(key) => Err(is_there(kind, key).with_hint("Change it with UPDATE.")),
+        }
+    }
+
+    /// To be committed at a time: only then are its facts said, so that the order of times is that of
+    /// the commits.
+    pub(crate) fn commit(mut self, source: Source, at: Timestamp) -> Commit {
+        for change in &mut self.changes {
+            if let Change::Assert { fact, .. } = change {
+                (fact.observed_at, fact.heard_at) = (at, at);
+            }
+        }
+        Commit::new(source, at, self.changes)
+    }
+}
+
+/// Whether somebody says that it exists.
+fn is_held(snapshot: &Snapshot, kind: &Kind, key: &str) -> bool {
+    snapshot.get(kind.id, key).is_some_and(|held| held.exists_at(Timestamp::MAX))
+}
+
+fn is_there(kind: &Kind, key: &str) -> QueryError {
+    QueryError::new(QueryError::DUPLICATE_KEY, format!("{kind} \"{key}\" is there already"))
 }
 
 impl Writer<'_> {
@@ -223,14 +276,9 @@ impl Writer<'_> {
                     ));
                 }
                 let is_new = written.keys.insert(Arc::from(key.as_str()));
-                let held = self.snapshot.entity(&entity);
-                if !is_new || held.is_some_and(|held| held.exists_at(Timestamp::MAX)) {
+                if !is_new || is_held(self.snapshot, self.kind, key) {
                     let hint = if is_new { "Change it with UPDATE." } else { "Give it once." };
-                    return Err(QueryError::new(
-                        QueryError::DUPLICATE_KEY,
-                        format!("{} \"{key}\" is there already", self.kind),
-                    )
-                    .with_hint(hint));
+                    return Err(is_there(self.kind, key).with_hint(hint));
                 }
                 written.changes.push(Change::Exists { entity: entity.clone() });
                 self.assert_row(raws, columns, &entity, &mut written.changes)?;
@@ -262,8 +310,9 @@ impl Writer<'_> {
             let fact = Fact {
                 value,
                 source: Arc::clone(&self.source),
-                observed_at: self.now,
-                heard_at: self.now,
+                // Until it is committed.
+                observed_at: Timestamp::MIN,
+                heard_at: Timestamp::MIN,
                 valid: Interval::ALWAYS,
             };
             changes.push(Change::Assert { entity: entity.clone(), attribute, fact });

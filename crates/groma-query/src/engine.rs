@@ -12,6 +12,7 @@ use groma_store::{
     Database, Decisions, LIVE, Merge, PastReader, SharedWorld, State, StoreError, Turn, World,
     Writer as _,
 };
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::audit::{self, AuditEntry};
 use crate::catalog::Asker;
@@ -129,6 +130,7 @@ struct Inner {
     /// Databases at times of the past, the last asked at the end.
     hindsights: Mutex<VecDeque<(HindsightOf, Database)>>,
     runtime: Arc<RuntimeEnv>,
+    writing_anew: AsyncMutex<()>,
 }
 
 /// A database as it is known, what was known then, and the time that is asked about.
@@ -142,7 +144,9 @@ impl Engine {
     pub fn new(world: Arc<SharedWorld>, options: EngineOptions) -> Engine {
         let runtime = memory::runtime(options.memory_bytes_max);
         let (derived, hindsights) = (DerivedCache::default(), Mutex::default());
-        Engine { inner: Arc::new(Inner { world, options, derived, hindsights, runtime }) }
+        let writing_anew = AsyncMutex::default();
+        let inner = Inner { world, options, derived, hindsights, runtime, writing_anew };
+        Engine { inner: Arc::new(inner) }
     }
 
     /// Opens a session inside a database for this process itself, which may do all.
@@ -200,6 +204,11 @@ impl Engine {
         self.inner.world.turn()
     }
 
+    /// Whose turn it is to compute anew what it writes. Others that write wait, so that it gets done.
+    pub(crate) fn writing_anew(&self) -> &AsyncMutex<()> {
+        &self.inner.writing_anew
+    }
+
     /// Merges one database into another as one commit, and tells what that did.
     ///
     /// # Errors
@@ -212,7 +221,8 @@ impl Engine {
         source: Source,
     ) -> Result<Merge, QueryError> {
         let commit = |mut turn: Turn<'_>, mut merge: Merge| {
-            let merged = turn.merge(&mut merge, Arc::clone(&source), crate::clock::now());
+            let now = turn.not_before_last(crate::clock::now());
+            let merged = turn.merge(&mut merge, Arc::clone(&source), now);
             merged.map(|_| merge)
         };
         for _ in 0..MERGES_TRIED_MAX {

@@ -108,6 +108,11 @@ impl QueryError {
         self.sqlstate
     }
 
+    /// Whether others have changed what it was about; it may be tried again.
+    pub(crate) fn is_moved(&self) -> bool {
+        self.sqlstate == QueryError::CHANGED_MEANWHILE
+    }
+
     /// What is wrong.
     pub fn message(&self) -> &str {
         &self.message

@@ -4,6 +4,7 @@ mod bind;
 mod bounded;
 mod cursors;
 mod export;
+mod ledger;
 mod prepared;
 mod scope;
 mod transaction;
@@ -24,7 +25,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use groma_model::{Source, Version};
+use groma_model::{Source, Timestamp, Version};
 use groma_store::{Fork, Turn, Writer as _};
 
 use crate::copy::{CopyForm, CopyIn};
@@ -38,6 +39,8 @@ use crate::{Engine, QueryError, Role, Standing, Who, functions, graph, memory, p
 pub use bind::Given;
 pub use cursors::CURSORS_MAX;
 use cursors::Cursors;
+pub(crate) use ledger::Ledger;
+use ledger::Line;
 pub use prepared::Prepared;
 use prepared::{Bound, Planned};
 pub(crate) use scope::Scope;
@@ -112,7 +115,9 @@ pub struct Session {
     base: SessionState,
     settings: Mutex<Settings>,
     cursors: Mutex<Cursors>,
-    transaction: Mutex<Transaction>,
+    ledger: Arc<Ledger>,
+    /// The statement that runs, if it changes something.
+    line: Mutex<Option<Arc<Line>>>,
     notices: Mutex<Vec<Notice>>,
     /// It was not asked who it is, and then changed the users itself.
     has_made_users: AtomicBool,
@@ -144,16 +149,21 @@ impl Session {
             .and_then(|user| user.statement_timeout);
         let timeout = own_timeout.or(engine.options().statement_timeout);
         Ok(Session {
+            ledger: Arc::new(Ledger::new(engine.clone(), database)),
+            line: Mutex::default(),
             engine,
             database: database.to_owned(),
             who,
             base: context.state(),
             settings: Mutex::new(Settings::with_timeout(timeout)),
             cursors: Mutex::default(),
-            transaction: Mutex::default(),
             notices: Mutex::default(),
             has_made_users: AtomicBool::new(false),
         })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// The database it is inside of.
@@ -231,6 +241,9 @@ impl Session {
     async fn run_parsed(&self, parsed: Parsed, bound: Bound) -> Result<Outcome, QueryError> {
         let Parsed { statement, text } = parsed;
         let needs = statement.needs();
+        if needs > Role::Reader {
+            self.begin_line(&text);
+        }
         let result = match self.who_now() {
             Ok(who) => match who.may(needs, first_words(&text)) {
                 Ok(()) => self.run_statement(statement, &text, who, bound).await,
@@ -240,7 +253,7 @@ impl Session {
         };
         // Lines of COPY are still to come, and audited with its end.
         if needs > Role::Reader && !matches!(result, Ok(Outcome::CopyIn(_))) {
-            self.audit(&text, result.as_ref().err());
+            self.end_line(result.as_ref().err());
         }
         result
     }
@@ -270,12 +283,16 @@ impl Session {
         }
     }
 
-    /// Notes what was changed, or refused, in the audit and for the transaction.
-    pub(crate) fn audit(&self, text: &str, refused: Option<&QueryError>) {
-        if refused.is_none() {
-            self.transaction().note_write();
+    /// Begins a statement that changes something.
+    pub(crate) fn begin_line(&self, text: &str) {
+        *self.line() = Some(Arc::new(Line::new(&self.ledger, &self.who, text)));
+    }
+
+    /// Notes what became of it, if that was not noted when it was committed.
+    pub(crate) fn end_line(&self, refused: Option<&QueryError>) {
+        if let Some(line) = self.line().take() {
+            line.note(refused);
         }
-        self.engine.audit(&self.who, &self.database, text, refused);
     }
 
     async fn run_statement(
@@ -349,8 +366,7 @@ impl Session {
             UserChange::Revoke { .. } => "REVOKE ROLE",
         };
         // Making a verifier takes milliseconds of computing, and a file is written.
-        let changed = tokio::task::spawn_blocking(move || users.change(&change)).await;
-        changed.map_err(|error| QueryError::new(QueryError::INTERNAL, error.to_string()))??;
+        self.change(move || users.change(&change)).await?;
         self.has_made_users.store(true, Relaxed);
         Ok(command(tag))
     }
@@ -380,7 +396,6 @@ impl Session {
                     kind: &kind,
                     snapshot: &snapshot,
                     source: self.source(),
-                    now: crate::clock::now(),
                 };
                 let columns = writer.columns(columns.as_deref(), None)?;
                 let copy = CopyIn::new(&writer, database, columns, form, text.to_owned());
@@ -392,8 +407,8 @@ impl Session {
     async fn run_ast(&self, ast: Ast, who: &Who, bound: Bound) -> Result<Outcome, QueryError> {
         match &ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
-                let (write, scope) = (Write::read(&ast)?, self.scope(who)?);
-                let tag = Box::pin(write.carry_out(self, &scope, bound.parameters)).await?;
+                let write = Write::read(&ast)?;
+                let tag = Box::pin(write.carry_out(self, who, bound.parameters)).await?;
                 Ok(Outcome::Command { tag })
             }
             _ if self.settings().answers(&ast) => {
@@ -470,19 +485,37 @@ impl Session {
         }
     }
 
-    /// Runs a change of the world on a thread that may wait for the disk.
-    pub(crate) async fn change_world<T: Send + 'static>(
+    /// Runs a change of the world on a thread that may wait for the disk; the time is that of its turn.
+    pub(crate) async fn change_world<T: Send + 'static, E: Into<QueryError>>(
         &self,
-        change: impl FnOnce(&mut Turn<'_>, groma_model::Timestamp) -> Result<T, groma_store::StoreError>
-        + Send
-        + 'static,
+        change: impl FnOnce(&mut Turn<'_>, Timestamp) -> Result<T, E> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let (engine, now) = (self.engine.clone(), crate::clock::now());
-        let changed = tokio::task::spawn_blocking(move || change(&mut engine.turn(), now)).await;
-        match changed {
-            Ok(result) => result.map_err(QueryError::from),
-            Err(error) => Err(QueryError::new(QueryError::INTERNAL, error.to_string())),
-        }
+        let engine = self.engine.clone();
+        self.change(move || {
+            let mut turn = engine.turn();
+            let now = turn.not_before_last(crate::clock::now());
+            change(&mut turn, now).map_err(E::into)
+        })
+        .await
+    }
+
+    /// Runs a change on a thread that may wait for the disk. That it was done is noted there: whoever
+    /// waits may be gone.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce() -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let line = self.line().clone();
+        let changed = tokio::task::spawn_blocking(move || {
+            let changed = change()?;
+            if let Some(line) = line {
+                line.note(None);
+            }
+            Ok(changed)
+        });
+        changed
+            .await
+            .unwrap_or_else(|error| Err(QueryError::new(QueryError::INTERNAL, error.to_string())))
     }
 
     /// What a change by this session is said to come from.
@@ -495,7 +528,11 @@ impl Session {
     }
 
     fn transaction(&self) -> std::sync::MutexGuard<'_, Transaction> {
-        self.transaction.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ledger.transaction()
+    }
+
+    fn line(&self) -> std::sync::MutexGuard<'_, Option<Arc<Line>>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {

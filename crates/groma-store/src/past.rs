@@ -106,6 +106,12 @@ impl Past {
         self.oldest
     }
 
+    /// When the last commit was heard; `None`: there is none.
+    pub(crate) fn last_heard_at(&self) -> Option<Timestamp> {
+        let last = self.commits.last().map(|(heard_at, _)| *heard_at);
+        last.or_else(|| self.began_at.map(|_| self.oldest.1))
+    }
+
     /// What was known at a time: the last version that had been heard. 0: nothing had been.
     pub(crate) fn version_at(&self, at: Timestamp) -> Result<Version, StoreError> {
         if self.began_at.is_none_or(|began_at| at < began_at) {

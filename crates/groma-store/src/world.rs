@@ -209,6 +209,12 @@ impl World {
         self.past.version_at(heard_at)
     }
 
+    /// A time of our clock for the next commit: not before the last one, also if the clock was set back,
+    /// so that what was known at a time stays so.
+    pub fn not_before_last(&self, now: Timestamp) -> Timestamp {
+        self.past.last_heard_at().map_or(now, |last| last.max(now))
+    }
+
     /// The oldest version that can be asked for, and when it was heard. 0: all of them can be.
     pub fn oldest_version(&self) -> (Version, Timestamp) {
         self.past.oldest()

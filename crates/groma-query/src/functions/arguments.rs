@@ -70,10 +70,16 @@ impl Call {
         self.databases.user()
     }
 
-    /// The engine, for functions that change something: only for a user who has the role, and noted
-    /// in the audit.
-    pub(crate) fn engine_to_change(&self, needs: Role) -> Result<&Engine> {
-        let allowed = self.who.may(needs, self.function);
+    /// Changes something: only for a user who has the role, and what became of it is noted.
+    pub(crate) fn change<T>(
+        &self,
+        needs: Role,
+        change: impl FnOnce(&Engine) -> Result<T>,
+    ) -> Result<T> {
+        let changed = match self.who.may(needs, self.function) {
+            Ok(()) => change(self.engine()),
+            Err(error) => Err(error.into()),
+        };
         let arguments: Vec<String> = (self.texts.iter())
             .map(|text| match text {
                 Some(text) => format!("'{}'", text.replace('\'', "''")),
@@ -81,9 +87,9 @@ impl Call {
             })
             .collect();
         let text = format!("{}({})", self.function, arguments.join(", "));
-        self.engine().audit(&self.who, &self.database, &text, allowed.as_ref().err());
-        allowed?;
-        Ok(self.engine())
+        let changed = changed.map_err(QueryError::from);
+        self.databases.ledger().note(&self.who, &text, changed.as_ref().err());
+        Ok(changed?)
     }
 
     /// Who calls.

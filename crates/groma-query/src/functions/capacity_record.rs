@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use datafusion::error::Result;
 use groma_capacity::report::{self, Holder, Names, ReportError};
-use groma_model::{EntityRef, Observation, Raw, Source, Timestamp, Value};
+use groma_model::{EntityRef, Observation, Raw, Source, Timestamp, Value, Version};
 use groma_store::{Change, Commit, Entity, Snapshot, Writer as _, identify};
 
-use super::arguments::Function;
+use super::arguments::{Call, Function};
 use crate::capacity::Row;
 use crate::table::{Cell, Type, column};
-use crate::{QueryError, Role};
+use crate::{Engine, QueryError, Role};
 
 pub(super) static FUNCTION: Function = Function {
     name: "capacity_record",
@@ -26,30 +27,8 @@ pub(super) static FUNCTION: Function = Function {
         column("version", Type::Integer, "The commit."),
     ],
     rows: |call, sheet| {
-        let database = call.database();
-        let engine = call.engine_to_change(Role::Operator)?;
-        crate::past::refuse_write(database)?;
-        let window = report::read(call.text(0).unwrap_or_default()).map_err(refused)?;
-        let view = call.view()?;
-        let snapshot = view.snapshot();
-        let mut names = names(snapshot, &window.host);
-        let said = report::facts(&window, &mut names).map_err(refused)?;
-        let source: Source = format!("probe@{}", window.host).into();
-        let heard_at = crate::clock::now();
-        let at = window.ended_at().map_err(refused)?;
-        let mut changes = gone(snapshot, &source, &said, at);
-        let is_late = is_late(snapshot, &said, at);
-        let tells = |said: &&Observation| {
-            !said.kind.starts_with("compute.") || !is_late && tells_more(snapshot, said)
-        };
-        let new: Vec<Observation> = said.iter().filter(tells).cloned().collect();
-        let (told, problems) = identify(snapshot.schema(), &source, &new, heard_at);
-        changes.extend(told);
-        let commit = Commit { problems, ..Commit::new(source, heard_at, changes) };
-        let version = engine
-            .turn()
-            .commit_under(snapshot.schema(), database, commit)
-            .map_err(QueryError::from)?;
+        let Recorded { said, new, at, version } =
+            call.change(Role::Operator, |engine| record(call, engine))?;
         for said in said.iter().filter(|said| said.kind == "capacity.scalability") {
             let value = |name| said.attributes.iter().find(|(known, _)| known == name);
             let locks = of_program(&new, &said.key);
@@ -71,6 +50,40 @@ pub(super) static FUNCTION: Function = Function {
         Ok(())
     },
 };
+
+/// What a window said, what of it is new, and the commit of that.
+struct Recorded {
+    said: Vec<Observation>,
+    new: Vec<Observation>,
+    at: Timestamp,
+    version: Version,
+}
+
+fn record(call: &Call, engine: &Engine) -> Result<Recorded> {
+    let database = call.database();
+    crate::past::refuse_write(database)?;
+    let window = report::read(call.text(0).unwrap_or_default()).map_err(refused)?;
+    let view = call.view()?;
+    let snapshot = view.snapshot();
+    let mut names = names(snapshot, &window.host);
+    let said = report::facts(&window, &mut names).map_err(refused)?;
+    let source: Source = format!("probe@{}", window.host).into();
+    let at = window.ended_at().map_err(refused)?;
+    let mut changes = gone(snapshot, &source, &said, at);
+    let is_late = is_late(snapshot, &said, at);
+    let tells = |said: &&Observation| {
+        !said.kind.starts_with("compute.") || !is_late && tells_more(snapshot, said)
+    };
+    let new: Vec<Observation> = said.iter().filter(tells).cloned().collect();
+    let mut turn = engine.turn();
+    let heard_at = turn.not_before_last(crate::clock::now());
+    let (told, problems) = identify(snapshot.schema(), &source, &new, heard_at);
+    changes.extend(told);
+    let commit = Commit { problems, ..Commit::new(source, heard_at, changes) };
+    let version =
+        turn.commit_under(snapshot.schema(), database, commit).map_err(QueryError::from)?;
+    Ok(Recorded { said, new, at, version })
+}
 
 /// How many locks are told of a program.
 fn of_program(said: &[Observation], program: &str) -> usize {

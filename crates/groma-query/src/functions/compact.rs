@@ -26,12 +26,14 @@ pub(super) static FUNCTION: Function = Function {
             QueryError::new(QueryError::BAD_VALUE, format!("\"{text}\" is no stretch of time"))
                 .with_hint("Write a number and s, min, h, d or w, such as '30d'.")
         })?;
-        let engine = call.engine_to_change(Role::Admin)?;
-        let compacted = engine.compact(Timestamp(clock::now().0.saturating_sub(nanos)))?;
-        if compacted.is_some() {
-            engine.shrink_journal();
-        }
-        let (oldest, heard_at) = engine.oldest_version();
+        let compacted = call.change(Role::Admin, |engine| {
+            let compacted = engine.compact(Timestamp(clock::now().0.saturating_sub(nanos)))?;
+            if compacted.is_some() {
+                engine.shrink_journal();
+            }
+            Ok(compacted)
+        })?;
+        let (oldest, heard_at) = call.engine().oldest_version();
         let (report, hold) = compacted.map(|done| (done.report, done.longest_hold)).unzip();
         let bytes = |bytes: Option<u64>| Cell::Integer(bytes.unwrap_or(0) as i64);
         sheet.push([

@@ -30,7 +30,7 @@ pub(super) static FUNCTION: Function = Function {
     rows: |call, sheet| {
         let (user, life) = (call.text(0).unwrap_or_default(), call.text(1).unwrap_or_default());
         let own = call.who().standing == Standing::Listed && call.who().name == user;
-        let engine = call.engine_to_change(if own { Role::Reader } else { Role::Admin })?;
+        let needs = if own { Role::Reader } else { Role::Admin };
         let lives = read_life(life).ok_or_else(|| {
             QueryError::new(QueryError::BAD_VALUE, format!("a token cannot live \"{life}\""))
                 .with_hint("Write such as '8h' or '30d'; a year is the most.")
@@ -38,7 +38,8 @@ pub(super) static FUNCTION: Function = Function {
         let role = call.text(2).map(str::parse::<Role>).transpose()?;
         // A token that a token makes may not do more than that one.
         let role = if own { Some(role.unwrap_or(Role::Admin).min(call.who().role)) } else { role };
-        let (token, secret) = keeper(engine)?.make_token(user, role, lives)?;
+        let (token, secret) =
+            call.change(needs, |engine| Ok(keeper(engine)?.make_token(user, role, lives)?))?;
         sheet.push([
             Cell::Owned(secret.0),
             Cell::Text(&token.id),

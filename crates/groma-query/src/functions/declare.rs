@@ -64,11 +64,14 @@ impl<'a> Declaration<'a> {
 
     /// Makes it durable, then visible.
     pub(super) fn commit(&self, changes: Vec<Change>) -> Result<Version> {
-        let commit = Commit::new(Arc::clone(&self.source), self.now, changes);
-        let database = self.call.database();
-        let committed =
-            self.call.engine_to_change(crate::Role::Operator)?.turn().commit(database, commit);
-        Ok(committed.map_err(QueryError::from)?)
+        self.call.change(crate::Role::Operator, |engine| {
+            let mut turn = engine.turn();
+            let now = turn.not_before_last(self.now);
+            let commit = Commit::new(Arc::clone(&self.source), now, changes);
+            let schema = self.view.snapshot().schema();
+            let committed = turn.commit_under(schema, self.call.database(), commit);
+            Ok(committed.map_err(QueryError::from)?)
+        })
     }
 }
 

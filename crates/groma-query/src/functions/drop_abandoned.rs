@@ -12,14 +12,17 @@ pub(super) static FUNCTION: Function = Function {
     arguments_max: 1,
     columns: COLUMNS,
     rows: |call, sheet| {
-        let engine = call.engine_to_change(Role::Admin)?;
-        let all = engine.databases();
-        for database in abandoned(call, &all)? {
-            // Somebody may have used it since: then it is not the same any more, and stays.
-            if engine.drop_unused(&database)? {
-                row(&database, &all, sheet)?;
+        let all = call.engine().databases();
+        let dropped = call.change(Role::Admin, |engine| {
+            let mut dropped = Vec::new();
+            for database in abandoned(call, &all)? {
+                // Somebody may have used it since: then it is not the same any more, and stays.
+                if engine.drop_unused(&database)? {
+                    dropped.push(database);
+                }
             }
-        }
-        Ok(())
+            Ok(dropped)
+        })?;
+        dropped.iter().try_for_each(|database| row(database, &all, sheet))
     },
 };

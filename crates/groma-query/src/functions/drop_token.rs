@@ -22,12 +22,12 @@ pub(super) static FUNCTION: Function = Function {
         let own = known.is_some_and(|token| {
             call.who().standing == Standing::Listed && token.user == call.who().name
         });
-        let engine = call.engine_to_change(if own { Role::Reader } else { Role::Admin })?;
-        let Some(token) = keeper(engine)?.drop_token(id)? else {
-            return Err(QueryError::new("42704", format!("there is no token \"{id}\""))
-                .with_hint("SELECT * FROM model.tokens lists them.")
-                .into());
-        };
+        let token = call.change(if own { Role::Reader } else { Role::Admin }, |engine| {
+            Ok(keeper(engine)?.drop_token(id)?.ok_or_else(|| {
+                QueryError::new("42704", format!("there is no token \"{id}\""))
+                    .with_hint("SELECT * FROM model.tokens lists them.")
+            })?)
+        })?;
         sheet.push([Cell::Text(&token.id), Cell::Text(&token.user)])
     },
 };

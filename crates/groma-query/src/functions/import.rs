@@ -17,14 +17,6 @@ pub(super) static FUNCTION: Function = Function {
     arguments_max: 4,
     columns: COLUMNS,
     rows: |call, sheet| {
-        let engine = call.engine_to_change(Role::Operator)?;
-        let Some(importer) = &engine.options().importer else {
-            return Err(QueryError::new(
-                QueryError::NOT_SUPPORTED,
-                "this server does not import files",
-            )
-            .into());
-        };
         let path = Path::new(call.text(0).unwrap_or_default());
         let listing = match call.text(2) {
             None | Some("partial") => Listing::Partial,
@@ -34,20 +26,23 @@ pub(super) static FUNCTION: Function = Function {
                 return Err(QueryError::new(QueryError::BAD_VALUE, reason).into());
             }
         };
-        let report = importer.import(
-            engine.shared_world(),
-            &Import {
-                path,
-                source: call.text(1),
-                listing,
-                record: call.text(3).map(Path::new),
-                database: LIVE,
-                asked_by: match call.who().door {
-                    "process" => AskedBy::Owner,
-                    _ => AskedBy::Client,
-                },
+        let import = Import {
+            path,
+            source: call.text(1),
+            listing,
+            record: call.text(3).map(Path::new),
+            database: LIVE,
+            asked_by: match call.who().door {
+                "process" => AskedBy::Owner,
+                _ => AskedBy::Client,
             },
-        )?;
+        };
+        let report = call.change(Role::Operator, |engine| {
+            let importer = engine.options().importer.as_ref().ok_or_else(|| {
+                QueryError::new(QueryError::NOT_SUPPORTED, "this server does not import files")
+            })?;
+            Ok(importer.import(engine.shared_world(), &import)?)
+        })?;
         write(&report, sheet)
     },
 };

@@ -16,7 +16,8 @@ pub(super) static FUNCTION: Function = Function {
         let schema = std::sync::Arc::clone(call.engine().world().schema());
         let decisions = decisions(call, &schema)?;
         let source = format!("sql:{}", call.user()).into();
-        let merge = call.engine_to_change(Role::Operator)?.merge(from, into, &decisions, source)?;
+        let merge = call
+            .change(Role::Operator, |engine| Ok(engine.merge(from, into, &decisions, source)?))?;
         rows(&merge, &schema, sheet)
     },
 };

@@ -18,13 +18,13 @@ pub(super) static FUNCTION: Function = Function {
     rows: |call, sheet| {
         let files = split_texts(call.text(0).unwrap_or_default());
         let view = call.view()?;
-        let (before, after) = {
-            let mut turn = call.engine_to_change(crate::Role::Admin)?.turn();
+        let (before, after) = call.change(crate::Role::Admin, |engine| {
+            let mut turn = engine.turn();
             let before = Arc::clone(turn.schema());
-            let now = crate::clock::now();
+            let now = turn.not_before_last(crate::clock::now());
             turn.apply_schema(files, "sql".into(), now).map_err(QueryError::from)?;
-            (before, Arc::clone(turn.schema()))
-        };
+            Ok((before, Arc::clone(turn.schema())))
+        })?;
         schema_changes::push(&before, &after, view.world_database(), sheet)
     },
 };

@@ -12,14 +12,14 @@ pub(super) static FUNCTION: Function = Function {
     arguments_max: 1,
     columns: import::COLUMNS,
     rows: |call, sheet| {
-        let engine = call.engine_to_change(Role::Operator)?;
-        let Some(schedule) = &engine.options().schedule else {
-            let error =
-                QueryError::new(QueryError::NOT_SUPPORTED, "nobody asks on a schedule here");
-            return Err(error.with_hint("groma serve --sources FILE does.").into());
-        };
         let reader = sheet.reader();
-        let report = schedule.poll(call.text(0).unwrap_or_default(), &|| !reader.is_closed())?;
+        let report = call.change(Role::Operator, |engine| {
+            let schedule = engine.options().schedule.as_ref().ok_or_else(|| {
+                QueryError::new(QueryError::NOT_SUPPORTED, "nobody asks on a schedule here")
+                    .with_hint("groma serve --sources FILE does.")
+            })?;
+            Ok(schedule.poll(call.text(0).unwrap_or_default(), &|| !reader.is_closed())?)
+        })?;
         import::write(&report, sheet)
     },
 };

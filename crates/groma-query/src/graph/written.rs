@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::execution::session_state::SessionState;
-use groma_model::{EntityRef, Fact, Interval, Source, Value};
+use groma_model::{EntityRef, Fact, Interval, Source, Timestamp, Value};
 use groma_store::{Change, Commit, Writer as _};
 
 use super::definition::{self, Definition};
@@ -61,20 +61,20 @@ pub(crate) async fn create(
     resolve(&definition, &scope.databases, Some(&scope.state), &view).await?;
     let kind = kind_of(&view)?;
     let entity = EntityRef { kind: kind.0, key: name.as_str().into() };
-    let now = crate::clock::now();
     let source = session.source();
-    let fact = Fact {
-        value: Some(Value::Text(text.into())),
-        source: Arc::clone(&source),
-        observed_at: now,
-        heard_at: now,
-        valid: Interval::ALWAYS,
+    let said = Arc::clone(&source);
+    let changes = move |now| {
+        let fact = Fact {
+            value: Some(Value::Text(text.into())),
+            source: said,
+            observed_at: now,
+            heard_at: now,
+            valid: Interval::ALWAYS,
+        };
+        let exists = Change::Exists { entity: entity.clone() };
+        vec![exists, Change::Assert { entity, attribute: kind.1, fact }]
     };
-    let changes = vec![
-        Change::Exists { entity: entity.clone() },
-        Change::Assert { entity, attribute: kind.1, fact },
-    ];
-    commit(session, source, changes).await
+    commit(session, &view, source, changes).await
 }
 
 /// `DROP PROPERTY GRAPH`.
@@ -93,15 +93,21 @@ pub(crate) async fn drop_graph(
         return if if_exists { Ok(()) } else { Err(no_graph(&name, &view)) };
     }
     let entity = EntityRef { kind: kind_of(&view)?.0, key: name.as_str().into() };
-    let source = session.source();
-    commit(session, source, vec![Change::Remove { entity }]).await
+    let gone = |_| vec![Change::Remove { entity }];
+    commit(session, &view, session.source(), gone).await
 }
 
-async fn commit(session: &Session, source: Source, changes: Vec<Change>) -> Result<(), QueryError> {
-    let database = session.database().to_owned();
+/// Commits what was thought through on a view.
+async fn commit(
+    session: &Session,
+    view: &View,
+    source: Source,
+    changes: impl FnOnce(Timestamp) -> Vec<Change> + Send + 'static,
+) -> Result<(), QueryError> {
+    let (database, seen) = (session.database().to_owned(), view.snapshot().clone());
     session
         .change_world(move |turn, now| {
-            turn.commit(&database, Commit::new(source, now, changes)).map(|_| ())
+            turn.commit_if(&seen, &database, Commit::new(source, now, changes(now))).map(|_| ())
         })
         .await
 }

@@ -32,8 +32,9 @@ impl Scope {
 
 impl Session {
     /// A scope for one statement: every database that it names is pinned at one version.
-    pub(super) fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
-        self.scope_over(Arc::new(Databases::new(self.engine.clone(), self.asker(who))))
+    pub(crate) fn scope(&self, who: &Who) -> Result<Scope, QueryError> {
+        let (engine, ledger) = (self.engine.clone(), Arc::clone(&self.ledger));
+        self.scope_over(Arc::new(Databases::new(engine, self.asker(who), ledger)))
     }
 
     pub(super) fn scope_over(&self, databases: Arc<Databases>) -> Result<Scope, QueryError> {

@@ -10,6 +10,7 @@ mod dice;
 mod handover;
 mod what_if;
 mod world;
+mod written;
 
 use std::path::PathBuf;
 

@@ -8,8 +8,8 @@ use super::{DATABASES_MAX, LIVE, NAME_BYTES_MAX, World};
 use crate::codec::Entry;
 use crate::poll::settle;
 use crate::{
-    Commit, Compaction, Fork, ForkMode, Merge, PROBLEMS_KEPT_MAX, SchemaRow, Segment, StoreError,
-    changes_between,
+    Change, Commit, Compaction, Entity, Fork, ForkMode, Merge, PROBLEMS_KEPT_MAX, SchemaRow,
+    Segment, Snapshot, StoreError, changes_between,
 };
 
 /// Whoever may change a world now: its only holder, or who has the [turn](crate::Turn) at a shared one.
@@ -57,6 +57,25 @@ pub trait Writer {
             return Err(StoreError::SchemaChanged);
         }
         self.commit(database, commit)
+    }
+
+    /// As [`Writer::commit_under`], of changes that were thought through on what the database held then.
+    /// Others may have changed other entities since. Cost: beyond the commit, if somebody has changed
+    /// something, O(changes · log entities).
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`]: an entity that the changes are about is another one by now; think anew.
+    fn commit_if(
+        &mut self,
+        seen: &Snapshot,
+        database: &str,
+        commit: Commit,
+    ) -> Result<Version, StoreError> {
+        let now = self.world().database(database)?.snapshot();
+        if Arc::ptr_eq(seen.schema(), now.schema()) && !are_still(&commit.changes, seen, now) {
+            return Err(StoreError::Moved { name: database.to_owned() });
+        }
+        self.commit_under(seen.schema(), database, commit)
     }
 
     /// Acknowledges files of trace messages, which must be durable already.
@@ -198,6 +217,22 @@ impl Writer for World {
     fn publish<T>(&mut self, change: impl FnOnce(&mut World) -> T) -> T {
         change(self)
     }
+}
+
+/// Whether the entities that changes are about are the same in two snapshots: said and shown.
+fn are_still(changes: &[Change], seen: &Snapshot, now: &Snapshot) -> bool {
+    let is_one = |a: Option<&Arc<Entity>>, b: Option<&Arc<Entity>>| match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    let is_still = |run: &[Change]| {
+        run.first().map(Change::entity).is_none_or(|id| {
+            seen.shares(now, id.kind)
+                || is_one(seen.entity(id), now.entity(id))
+                    && is_one(seen.said_of(id.kind, &id.key), now.said_of(id.kind, &id.key))
+        })
+    };
+    seen.stale() == now.stale() && changes.chunk_by(|a, b| a.entity() == b.entity()).all(is_still)
 }
 
 /// The one place that commits: durable first, then visible.

@@ -159,3 +159,27 @@ fn problems_beyond_the_limit_are_counted() {
     assert_eq!(world.sources(LIVE).unwrap()[0].problems, PROBLEMS_KEPT_MAX as u64 + 17);
     assert!(world.commits(LIVE).unwrap().count() <= COMMITS_KEPT_MAX);
 }
+
+#[test]
+fn what_was_thought_through_is_committed_only_if_what_it_is_about_is_still_the_same() {
+    let mut world = World::open(schema(), Box::new(MemoryJournal::default())).unwrap();
+    world.commit(LIVE, commit("cmdb", "port d:1 mtu=1\nport d:2 mtu=1", 1)).unwrap();
+    let seen = world.snapshot(LIVE).unwrap();
+    let moved = |result| matches!(result, Err(StoreError::Moved { .. }));
+
+    world.commit(LIVE, commit("cmdb", "port d:2 mtu=2", 2)).unwrap();
+    assert!(moved(world.commit_if(&seen, LIVE, commit("sql", "port d:2 mtu=3", 3))));
+    assert!(moved(world.commit_if(
+        &seen,
+        LIVE,
+        commit("sql", "port d:1 mtu=3\nport d:2 mtu=3", 3)
+    )));
+    let other = world.commit_if(&seen, LIVE, commit("sql", "port d:1 mtu=3", 3)).unwrap();
+    assert_eq!(other, Version(3), "somebody else's entity is no hindrance");
+    // What was not there is there by now.
+    world.commit(LIVE, commit("cmdb", "port d:3 mtu=1", 4)).unwrap();
+    assert!(moved(world.commit_if(&seen, LIVE, commit("sql", "port d:3 mtu=2", 5))));
+
+    assert_eq!(world.not_before_last(Timestamp(2)), Timestamp(4), "the clock was set back");
+    assert_eq!(world.not_before_last(Timestamp(9)), Timestamp(9));
+}
