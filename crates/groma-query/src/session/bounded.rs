@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion::error::{DataFusionError, Result};
@@ -19,24 +19,37 @@ use datafusion::logical_expr::{
 const FUNCTION_BYTES_MAX: u64 = 256 << 20;
 /// What an item of a list takes, at least.
 const ITEM_BYTES: u64 = 8;
+/// What an item that is a text takes in a list, at least: where it ends.
+const TEXT_ITEM_BYTES: u64 = 4;
 
 /// How much a call gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Yield {
     /// The first argument, as often as the second says.
     Repeated,
-    /// As many characters or items as the second argument says.
+    /// As many characters as the second argument says.
     Sized,
+    /// As many items as the second argument says, each as large as the argument of this place.
+    Items { item: usize },
+    /// The first argument with the third in the place of each second.
+    Replaced,
+    /// The same; the second is a pattern, so that nobody knows how often, unless it is once.
+    Matched,
+    /// All items of the first argument, with the second between them or the third for NULL.
+    Joined,
     /// From the first argument to the second, in steps of the third.
     Counted,
 }
 
-const FUNCTIONS: [(&str, Yield); 7] = [
+const FUNCTIONS: [(&str, Yield); 10] = [
     ("repeat", Yield::Repeated),
     ("lpad", Yield::Sized),
     ("rpad", Yield::Sized),
-    ("array_repeat", Yield::Sized),
-    ("array_resize", Yield::Sized),
+    ("array_repeat", Yield::Items { item: 0 }),
+    ("array_resize", Yield::Items { item: 2 }),
+    ("replace", Yield::Replaced),
+    ("regexp_replace", Yield::Matched),
+    ("array_to_string", Yield::Joined),
     ("range", Yield::Counted),
     ("generate_series", Yield::Counted),
 ];
@@ -86,7 +99,7 @@ impl ScalarUDFImpl for Bounded {
         let all_constant =
             call.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
         let rows = if all_constant { 1 } else { call.number_rows as u64 };
-        let bytes = self.of.bytes(&call.args)?.saturating_mul(rows);
+        let bytes = self.of.bytes(&call.args, rows)?;
         if bytes > FUNCTION_BYTES_MAX {
             return Err(DataFusionError::ResourcesExhausted(format!(
                 "{} would give {} at once, and {} is the most",
@@ -100,18 +113,27 @@ impl ScalarUDFImpl for Bounded {
 }
 
 impl Yield {
-    /// Most bytes that one row gives.
-    fn bytes(self, arguments: &[ColumnarValue]) -> Result<u64> {
+    /// Most bytes that a call gives for so many rows.
+    fn bytes(self, arguments: &[ColumnarValue], rows: u64) -> Result<u64> {
         let number = |index: usize| arguments.get(index).map_or(Ok(None), range_of);
-        Ok(match self {
-            Yield::Repeated => {
-                let times = number(1)?.map_or(0, |(_, most)| most.max(0).unsigned_abs());
-                times.saturating_mul(arguments.first().map_or(Ok(0), longest)?)
+        let times =
+            || -> Result<u64> { Ok(number(1)?.map_or(0, |(_, most)| most.max(0).unsigned_abs())) };
+        let largest = |index: usize| arguments.get(index).map_or(Ok(0), largest);
+        let row = match self {
+            Yield::Repeated => largest(0)?.saturating_mul(times()?),
+            Yield::Sized => times()?.saturating_mul(ITEM_BYTES),
+            Yield::Items { item } => largest(item)?.max(ITEM_BYTES).saturating_mul(times()?),
+            Yield::Replaced => return replaced(arguments, rows),
+            Yield::Matched => {
+                let (text, put) = (largest(0)?, largest(2)?);
+                // Once, or before, between and behind all characters. What was matched may be put in as
+                // well, with each `\1`: each character of the text at most once for each of these.
+                let places = if arguments.len() > 3 { text.saturating_add(1) } else { 1 };
+                places.saturating_mul(put).saturating_add(text.saturating_mul(put / 2 + 1))
             }
-            Yield::Sized => {
-                let size = number(1)?.map_or(0, |(_, most)| most.max(0).unsigned_abs());
-                // Of `array_repeat` the second argument says how often, too.
-                size.saturating_mul(ITEM_BYTES)
+            Yield::Joined => {
+                let between = largest(1)?.max(largest(2)?).saturating_add(1);
+                (largest(0)? / TEXT_ITEM_BYTES).saturating_mul(between).saturating_add(largest(0)?)
             }
             Yield::Counted => {
                 let (first, second, step) = (number(0)?, number(1)?, number(2)?);
@@ -125,7 +147,8 @@ impl Yield {
                     step.map_or(1, |(least, most)| least.unsigned_abs().min(most.unsigned_abs()));
                 (spans[0].max(spans[1]) / step.max(1)).saturating_mul(ITEM_BYTES)
             }
-        })
+        };
+        Ok(row.saturating_mul(rows))
     }
 }
 
@@ -147,9 +170,32 @@ fn range_of(argument: &ColumnarValue) -> Result<Option<(i64, i64)>> {
     Ok(least.zip(most))
 }
 
-/// Bytes of the longest text.
-fn longest(argument: &ColumnarValue) -> Result<u64> {
-    let texts = cast(&array(argument)?, &DataType::Utf8)?;
-    let texts = texts.as_string::<i32>();
-    Ok((0..texts.len()).map(|row| texts.value_length(row) as u64).max().unwrap_or(0))
+/// Bytes of the largest value.
+fn largest(argument: &ColumnarValue) -> Result<u64> {
+    let values = array(argument)?;
+    if values.data_type().is_string() {
+        let texts = cast(&values, &DataType::Utf8)?;
+        let texts = texts.as_string::<i32>();
+        return Ok((0..texts.len()).map(|row| texts.value_length(row) as u64).max().unwrap_or(0));
+    }
+    let bytes = |row| Ok(values.slice(row, 1).to_data().get_slice_memory_size()? as u64);
+    (0..values.len()).map(bytes).try_fold(0, |most, row: Result<u64>| Ok(most.max(row?)))
+}
+
+/// Bytes of all texts of the first argument with the third in the place of each second.
+fn replaced(arguments: &[ColumnarValue], rows: u64) -> Result<u64> {
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    let texts = |index: usize| match arguments.get(index) {
+        Some(argument) => Ok(cast(&argument.to_array(rows)?, &DataType::Utf8)?),
+        None => Ok::<_, DataFusionError>(new_null_array(&DataType::Utf8, rows)),
+    };
+    let (text, out, put) = (texts(0)?, texts(1)?, texts(2)?);
+    let columns = (text.as_string::<i32>(), out.as_string::<i32>(), put.as_string::<i32>());
+    let bytes = |row: usize| {
+        let (text, put) = (columns.0.value(row), columns.2.value(row).len() as u64);
+        // The empty text is before, between and behind all characters.
+        text.len() as u64 + text.matches(columns.1.value(row)).count() as u64 * put
+    };
+    let is_known = |row: &usize| text.is_valid(*row) && out.is_valid(*row) && put.is_valid(*row);
+    Ok((0..rows).filter(is_known).map(bytes).fold(0, u64::saturating_add))
 }

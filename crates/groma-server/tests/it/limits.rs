@@ -111,13 +111,24 @@ fn a_query_that_would_eat_the_memory_ends_and_the_server_does_not() {
             "SELECT length(repeat('x', 2000000000))",
             "SELECT length(lpad('x', 2000000000))",
             "SELECT array_length(range(0, 1000000000))",
+            "SELECT length(replace(repeat('x', 10000000), 'x', repeat('y', 10000000)))",
+            "SELECT length(regexp_replace(repeat('x', 10000000), 'x', repeat('y', 10000000), 'g'))",
+            "SELECT array_length(array_repeat(repeat('x', 10000000), 1000000))",
+            "SELECT length(array_to_string(range(0, 1000000), repeat('x', 10000000)))",
             "SELECT max(length(repeat(value::text, 1000000))) FROM generate_series(1, 100000)",
         ] {
             let error = client.simple_query(sql).await.map(drop).unwrap_err();
             assert_eq!(error.code(), Some(&SqlState::OUT_OF_MEMORY), "{sql}: {error:?}");
         }
-        let fine = "SELECT repeat('x', 1000), lpad('x', 1000), range(0, 1000), repeat('x', -1)";
-        client.simple_query(fine).await.map(drop).unwrap();
+        for fine in [
+            "SELECT repeat('x', 1000), lpad('x', 1000), range(0, 1000), repeat('x', -1)",
+            "SELECT replace('abc', 'b', NULL), array_repeat('x', 1000), array_repeat(NULL, 2)",
+            "SELECT replace(repeat('x', 1000), 'x', 'yy'), regexp_replace('a-b', '-', '+', 'g')",
+            "SELECT max(replace(value::text, '9', repeat('nine', 100))) FROM generate_series(1, 9000)",
+            "SELECT array_to_string(range(0, 1000), ', '), array_to_string(['a', NULL], '-', '?')",
+        ] {
+            client.simple_query(fine).await.map(drop).unwrap();
+        }
         assert_eq!(client.query("SELECT 1", &[]).await.unwrap().len(), 1);
     });
 }
