@@ -383,7 +383,7 @@ impl Session {
             Copy::File { query, file } => {
                 let path = export::path(self.engine.options().exports_folder.as_deref(), &file)?;
                 let plan = scope.plan(*query).await?;
-                let rows = export::write(DataFrame::new(scope.state, plan), &path).await?;
+                let rows = export::write(self, DataFrame::new(scope.state, plan), path).await?;
                 Ok(command(&format!("COPY {rows}")))
             }
             Copy::In { table, columns, form } => {

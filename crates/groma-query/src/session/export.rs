@@ -7,7 +7,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 
-use crate::QueryError;
+use crate::{QueryError, Session};
 
 /// Where the file goes. Errors: the name leads out of the folder, or is no Parquet file's.
 pub(super) fn path(folder: Option<&Path>, name: &str) -> Result<PathBuf, QueryError> {
@@ -32,31 +32,43 @@ pub(super) fn path(folder: Option<&Path>, name: &str) -> Result<PathBuf, QueryEr
 }
 
 /// Writes the rows and gives their number. A file of the same name is replaced.
-pub(super) async fn write(frame: DataFrame, path: &Path) -> Result<u64, QueryError> {
-    let failed = |error: std::io::Error| {
-        QueryError::new(QueryError::IO, format!("{}: {error}", path.display()))
-    };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let part = path.with_extension(format!("{}.parquet", crate::clock::now().0));
-    let shown = part.display().to_string();
+pub(super) async fn write(
+    session: &Session,
+    frame: DataFrame,
+    path: PathBuf,
+) -> Result<u64, QueryError> {
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    fs::create_dir_all(&folder).map_err(|error| failed(&path, &error))?;
+    let part = Part(path.with_extension(format!("{}.parquet", crate::clock::now().0)));
     let options = DataFrameWriteOptions::new().with_single_file_output(true);
-    let written = frame.write_parquet(&shown, options, None).await;
-    let renamed = written.map_err(QueryError::from).and_then(|counts| {
-        fs::File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
-        fs::rename(&part, path).map_err(failed)?;
-        Ok(counts)
-    });
-    let counts = renamed.inspect_err(|_| {
-        // What is left of it is of no use; if it cannot be removed, it does no harm.
-        let _ = fs::remove_file(&part);
-    })?;
+    let counts = frame.write_parquet(&part.0.display().to_string(), options, None).await?;
+    let shown = path.clone();
+    let put_there = move || {
+        fs::File::open(&part.0)?.sync_all()?;
+        fs::rename(&part.0, &path)?;
+        // The name is in the folder.
+        fs::File::open(&folder)?.sync_all()
+    };
+    session.change(move || put_there().map_err(|error| failed(&shown, &error))).await?;
     let rows = counts.first().and_then(|batch| {
         let column = batch.columns().first()?.as_primitive_opt::<UInt64Type>()?;
         (!column.is_empty()).then(|| column.value(0))
     });
     Ok(rows.unwrap_or(0))
+}
+
+/// A file that is not whole yet. What is left of it when it is dropped is of no use; if it cannot be
+/// removed, it does no harm.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> QueryError {
+    QueryError::new(QueryError::IO, format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
