@@ -126,6 +126,13 @@ pub(crate) fn kind_of<'a>(
 ) -> Result<&'a Kind, QueryError> {
     let layer = table.schema().unwrap_or("public");
     let name = format!("{layer}.{}", table.table());
+    if name == graph::KIND {
+        return Err(QueryError::new(
+            QueryError::READ_ONLY,
+            format!("{name} is not written by rows"),
+        )
+        .with_hint("CREATE PROPERTY GRAPH and DROP PROPERTY GRAPH change it, for an admin."));
+    }
     schema.find(&name).ok_or_else(|| {
         let derived = crate::tables::ALL
             .iter()

@@ -33,4 +33,4 @@ pub(crate) use fold::{character, fold};
 pub(crate) use node::{GraphPlanner, Matches};
 pub(crate) use property_graph::PropertyGraph;
 pub(crate) use text::Source;
-pub(crate) use written::{create, defined, drop_graph, read_definition};
+pub(crate) use written::{KIND, create, defined, drop_graph, read_definition};
