@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -44,6 +46,7 @@ pub(crate) struct Databases {
     refusal: Mutex<Option<QueryError>>,
     asker: Asker,
     ledger: Arc<Ledger>,
+    is_gone: Arc<AtomicBool>,
     /// The last commit of the world before the first of them was named.
     began_at: OnceLock<Version>,
 }
@@ -51,7 +54,19 @@ pub(crate) struct Databases {
 impl Databases {
     pub(crate) fn new(engine: Engine, asker: Asker, ledger: Arc<Ledger>) -> Databases {
         let (pinned, refusal, began_at) = (Mutex::default(), Mutex::default(), OnceLock::new());
-        Databases { engine, pinned, refusal, asker, ledger, began_at }
+        let is_gone = Arc::default();
+        Databases { engine, pinned, refusal, asker, ledger, is_gone, began_at }
+    }
+
+    /// Whoever reads the rows of the statement.
+    pub(crate) fn reader(&self) -> Reader {
+        self.is_gone.store(false, Relaxed);
+        Reader(Arc::clone(&self.is_gone))
+    }
+
+    /// Whether whoever read the rows of the statement went away.
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        self.is_gone.load(Relaxed)
     }
 
     /// Who asks.
@@ -112,6 +127,15 @@ impl Databases {
         }
         pinned.insert(database.to_owned(), Arc::clone(&view));
         Ok(view)
+    }
+}
+
+/// Whoever reads the rows of a statement, until it is dropped.
+pub(crate) struct Reader(Arc<AtomicBool>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
     }
 }
 

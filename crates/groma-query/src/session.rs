@@ -376,9 +376,8 @@ impl Session {
         match copy {
             Copy::Out { query, form } => {
                 let plan = scope.plan(*query).await?;
-                let frame = DataFrame::new(scope.state, plan);
-                let schema = Arc::clone(frame.schema().inner());
-                Ok(Outcome::CopyOut { schema, stream: frame.execute_stream().await?, form })
+                let (schema, stream) = scope.execute(plan).await?;
+                Ok(Outcome::CopyOut { schema, stream, form })
             }
             Copy::File { query, file } => {
                 let path = export::path(self.engine.options().exports_folder.as_deref(), &file)?;
@@ -447,8 +446,8 @@ impl Session {
     ) -> Result<(SchemaRef, SendableRecordBatchStream), QueryError> {
         let asker = self.asker(who);
         let still = bound.planned.filter(|planned| planned.databases.are_still(&asker));
-        let (state, mut plan) = match still {
-            Some(Planned { plan, databases }) => (self.scope_over(databases)?.state, plan),
+        let (scope, mut plan) = match still {
+            Some(Planned { plan, databases }) => (self.scope_over(databases)?, plan),
             None => {
                 let scope = self.scope(who)?;
                 let plan = scope.plan(ast).await?;
@@ -458,9 +457,7 @@ impl Session {
         if let Some(parameters) = bound.parameters {
             plan = plan.with_param_values(parameters)?;
         }
-        let frame = DataFrame::new(state, plan);
-        let schema = Arc::clone(frame.schema().inner());
-        Ok((schema, frame.execute_stream().await?))
+        scope.execute(plan).await
     }
 
     async fn run_cursor(

@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::{
+    RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
+};
 use datafusion::sql::parser::Statement as PlannedStatement;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 
+use futures::StreamExt as _;
+
 use super::Session;
-use crate::catalog::{Asker, Databases};
+use crate::catalog::{Asker, Databases, Reader};
 use crate::statement::refuse_ignored;
 use crate::{QueryError, Who, functions, graph};
 
@@ -28,6 +36,39 @@ impl Scope {
         // A database that cannot be seen is the reason, not that its tables are missing.
         planned.await.map_err(|error| self.databases.refusal().unwrap_or_else(|| error.into()))
     }
+
+    /// Carries out a plan; its rows are made while they are read.
+    pub(crate) async fn execute(
+        &self,
+        plan: LogicalPlan,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), QueryError> {
+        let searches = functions::per_row::are_in(&plan)?;
+        let frame = DataFrame::new(self.state.clone(), plan);
+        let schema = Arc::clone(frame.schema().inner());
+        let rows = frame.execute_stream().await?;
+        Ok((schema, if searches { apart(rows, self.databases.reader()) } else { rows }))
+    }
+}
+
+/// Rows made by a task of their own: a search does not give way, so that whoever waits for the rows
+/// could not go. The search asks for the reader.
+fn apart(mut rows: SendableRecordBatchStream, reader: Reader) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let mut ahead = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), 1);
+    let out = ahead.tx();
+    ahead.spawn(async move {
+        while let Some(batch) = rows.next().await {
+            let failed = batch.is_err();
+            if out.send(batch).await.is_err() || failed {
+                break;
+            }
+        }
+        Ok(())
+    });
+    let read = ahead.build().inspect(move |_| {
+        let _ = &reader;
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, read))
 }
 
 impl Session {
