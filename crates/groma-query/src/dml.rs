@@ -15,7 +15,8 @@ use groma_model::{EntityRef, Fact, Interval, Kind, Raw, Schema, Source, Timestam
 use groma_store::{Change, Commit, Snapshot, Writer as _};
 
 use crate::kind_table::{ID, kind_columns};
-use crate::{QueryError, Session, Who};
+use crate::scans::Scans;
+use crate::{QueryError, Session, Who, graph};
 
 /// A statement that writes, read from its text.
 pub(crate) struct Write {
@@ -72,7 +73,9 @@ impl Write {
         who: &Who,
         parameters: Option<ParamValues>,
     ) -> Result<String, QueryError> {
-        let scope = session.scope(who)?;
+        let mut scope = session.scope(who)?;
+        let scans = Scans::of_writer(session.engine().scans());
+        scope.state.config_mut().set_extension(Arc::new(scans));
         let database = self.table.catalog().unwrap_or(session.database()).to_owned();
         crate::past::refuse_write(&database)?;
         let seen = scope.databases.view(&database)?.snapshot().clone();

@@ -18,6 +18,7 @@ use crate::audit::{self, AuditEntry};
 use crate::catalog::Asker;
 use crate::derive::DerivedCache;
 use crate::past::{Known, Moment};
+use crate::scans::AllScans;
 use crate::{Audit, QueryError, Schedule, Session, Users, View, Who, memory};
 
 /// What an engine may use and where it finds files.
@@ -131,6 +132,7 @@ struct Inner {
     hindsights: Mutex<VecDeque<(HindsightOf, Database)>>,
     runtime: Arc<RuntimeEnv>,
     writing_anew: AsyncMutex<()>,
+    scans: AllScans,
 }
 
 /// A database as it is known, what was known then, and the time that is asked about.
@@ -144,8 +146,8 @@ impl Engine {
     pub fn new(world: Arc<SharedWorld>, options: EngineOptions) -> Engine {
         let runtime = memory::runtime(options.memory_bytes_max);
         let (derived, hindsights) = (DerivedCache::default(), Mutex::default());
-        let writing_anew = AsyncMutex::default();
-        let inner = Inner { world, options, derived, hindsights, runtime, writing_anew };
+        let (writing_anew, scans) = (AsyncMutex::default(), AllScans::default());
+        let inner = Inner { world, options, derived, hindsights, runtime, writing_anew, scans };
         Engine { inner: Arc::new(inner) }
     }
 
@@ -202,6 +204,11 @@ impl Engine {
     /// The turn to change the world. Waits for others who change it, and with them for the disk.
     pub(crate) fn turn(&self) -> Turn<'_> {
         self.inner.world.turn()
+    }
+
+    /// Where scans find their places.
+    pub(crate) fn scans(&self) -> &AllScans {
+        &self.inner.scans
     }
 
     /// Whose turn it is to compute anew what it writes. Others that write wait, so that it gets done.

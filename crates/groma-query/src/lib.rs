@@ -33,6 +33,7 @@ mod parties;
 mod past;
 mod pg;
 mod rebalance;
+mod scans;
 mod schedule;
 mod schema_changes;
 mod session;
@@ -56,6 +57,7 @@ pub use engine::{
     AskedBy, Engine, EngineOptions, Import, ImportReport, ImportedFile, Importer, Listing,
 };
 pub use error::QueryError;
+pub use scans::{SCANS_MAX, SCANS_OF_SESSION_MAX};
 pub use schedule::{Doing, Schedule, Scheduled};
 pub use session::{
     CURSORS_MAX, Given, Notice, Outcome, Prepared, Request, SAVEPOINTS_MAX, Session, Work,

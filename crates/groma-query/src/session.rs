@@ -29,7 +29,8 @@ use groma_model::{Source, Timestamp, Version};
 use groma_store::{Fork, Turn, Writer as _};
 
 use crate::copy::{CopyForm, CopyIn};
-use crate::dml::{Verb, Write, Writer, kind_of};
+use crate::dml::{Verb, Write, Writer, kind_of, memory_of_changes};
+use crate::scans::Scans;
 use crate::settings::Settings;
 use crate::statement::copy::Copy;
 use crate::statement::{self, CursorVerb, Parsed, Statement};
@@ -129,7 +130,8 @@ impl Session {
             .with_default_catalog_and_schema(database, "public")
             .with_information_schema(false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-            .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
+            .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+            .with_extension(Arc::new(Scans::of_session(engine.scans())));
         let memory = engine.options().query_memory_bytes_max;
         let builder = SessionStateBuilder::new()
             .with_config(config)

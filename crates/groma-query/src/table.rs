@@ -14,12 +14,16 @@ use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::stream::{
+    RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
+};
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::stream;
 use groma_model::{Timestamp, Value, ValueType};
 use tokio::sync::mpsc::Sender;
 
 use crate::View;
+use crate::scans::Scans;
 
 /// A derived or administrative table of every database.
 pub(crate) struct Table {
@@ -330,20 +334,31 @@ impl PartitionStream for RowsTable {
         &self.schema
     }
 
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let rows = Arc::clone(&self.rows);
-        stream_rows(Arc::clone(&self.schema), move |sheet| rows(sheet))
+        stream_rows(&context, Arc::clone(&self.schema), move |sheet| rows(sheet))
     }
 }
 
-/// Rows made on a thread of their own, while they are read.
+/// Rows made on a thread of their own, while they are read. It waits while nobody reads, so that there
+/// are so many of them at most.
 pub(crate) fn stream_rows(
+    context: &TaskContext,
     schema: SchemaRef,
     rows: impl FnOnce(&mut Sheet) -> Result<()> + Send + 'static,
 ) -> SendableRecordBatchStream {
+    let scans = context.session_config().get_extension::<Scans>();
+    let place = match scans.map(|scans| scans.begin()).transpose() {
+        Ok(place) => place,
+        Err(error) => {
+            let refused = stream::once(async { Err(error.into()) });
+            return Box::pin(RecordBatchStreamAdapter::new(schema, refused));
+        }
+    };
     let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), BATCHES_QUEUED_MAX);
     let out = stream.tx();
     stream.spawn_blocking(move || {
+        let _place = place;
         let mut sheet = Sheet { made: BatchBuilder::new(schema), out: out.clone() };
         match rows(&mut sheet).and_then(|()| sheet.flush()) {
             Err(_) if out.is_closed() => Ok(()),

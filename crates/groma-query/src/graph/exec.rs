@@ -142,7 +142,7 @@ impl ExecutionPlan for MatchExec {
                 let _reservation = reservation;
                 run(&query, &columns, &tables, sheet)
             };
-            Ok::<_, datafusion::error::DataFusionError>(stream_rows(schema, matched))
+            Ok::<_, datafusion::error::DataFusionError>(stream_rows(&context, schema, matched))
         };
         let stream = stream::once(rows).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream)))

@@ -6,8 +6,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod deep;
 mod dice;
 mod handover;
+mod suspended;
 mod what_if;
 mod world;
 mod written;
