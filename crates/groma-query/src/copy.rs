@@ -7,11 +7,12 @@ mod lines;
 
 use std::sync::Arc;
 
+use datafusion::execution::memory_pool::MemoryReservation;
 use futures::FutureExt as _;
 use groma_model::{Kind, Raw, ValueType};
 use groma_store::{Snapshot, Writer as _};
 
-use crate::dml::{ROWS_WRITTEN_MAX, Verb, Writer, Written};
+use crate::dml::{Verb, Writer, Written};
 use crate::session::Work;
 use crate::{QueryError, Session};
 
@@ -24,6 +25,7 @@ pub struct CopyIn {
     reader: LineReader,
     is_header: bool,
     rows: usize,
+    memory: MemoryReservation,
     written: Written,
     target: Target,
     text: String,
@@ -46,11 +48,13 @@ impl CopyIn {
         columns: Vec<Option<usize>>,
         form: CopyForm,
         text: String,
+        memory: MemoryReservation,
     ) -> CopyIn {
         CopyIn {
             is_header: form.header,
             reader: LineReader::new(form),
             rows: 0,
+            memory,
             written: Written::default(),
             target: Target {
                 database,
@@ -117,19 +121,12 @@ impl CopyIn {
                 continue;
             }
             self.rows += 1;
-            if self.rows > ROWS_WRITTEN_MAX {
-                return Err(QueryError::new(
-                    "54000",
-                    format!("COPY of more rows than {ROWS_WRITTEN_MAX}, the most of one statement"),
-                )
-                .with_hint("Send them in several statements, or import a file."));
-            }
             self.target.write(&cells, &mut self.written).map_err(|error| {
                 let kind = self.target.kind.to_string();
                 error.with_detail(format!("COPY {kind}, line {line}"))
             })?;
         }
-        Ok(())
+        Ok(self.memory.try_resize(self.written.bytes())?)
     }
 }
 

@@ -6,11 +6,13 @@ mod read;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{ParamValues, TableReference};
-use datafusion::dataframe::DataFrame;
+use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use futures::StreamExt as _;
 use groma_model::{EntityRef, Fact, Interval, Kind, Raw, Schema, Source, Timestamp, Value};
 use groma_store::{Change, Commit, Snapshot, Writer as _};
 
@@ -36,7 +38,7 @@ pub(crate) enum Verb {
 }
 
 /// Rows that one statement may write, so that a slip does not fill the memory.
-pub(crate) const ROWS_WRITTEN_MAX: usize = 5_000_000;
+const ROWS_WRITTEN_MAX: usize = 5_000_000;
 
 /// How often a statement computes what it writes, if others change the same entities all the time.
 const WRITES_TRIED_MAX: usize = 10;
@@ -84,29 +86,26 @@ impl Write {
         if let Some(parameters) = parameters {
             plan = plan.with_param_values(parameters)?;
         }
-        let batches = DataFrame::new(scope.state.clone(), plan).collect().await?;
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if rows > ROWS_WRITTEN_MAX {
-            return Err(QueryError::new(
-                "54000",
-                format!("{rows} rows are more than one statement may write, {ROWS_WRITTEN_MAX}"),
-            )
-            .with_hint("Write them in several statements, or import a file."));
-        }
         let source = session.source();
         let writer =
             Writer { verb: self.verb, kind: &kind, snapshot: &seen, source: Arc::clone(&source) };
-        let width = batches.first().map(RecordBatch::num_columns);
-        let columns = writer.columns(self.columns.as_deref(), width)?;
+        let columns =
+            writer.columns(self.columns.as_deref(), Some(plan.schema().fields().len()))?;
         let mut written = Written::default();
-        for batch in &batches {
+        // Given back when it is committed.
+        let memory = memory_of_changes(&scope.state);
+        let (_, mut batches) = scope.execute(plan).await?;
+        while let Some(batch) = batches.next().await {
+            let batch = batch?;
             for row in 0..batch.num_rows() {
                 let raws = (batch.columns().iter())
                     .map(|column| raw(column, row))
                     .collect::<Result<Vec<_>, _>>()?;
                 writer.write_row(&raws, &columns, &mut written)?;
             }
+            memory.try_resize(written.bytes())?;
         }
+        let rows = written.rows;
         if !written.is_empty() {
             session
                 .change_world(move |turn, now| {
@@ -167,11 +166,20 @@ pub(crate) struct Written {
     changes: Vec<Change>,
     /// Keys that it inserted.
     keys: HashSet<Arc<str>>,
+    rows: usize,
+    /// Of the texts in its rows.
+    text_bytes: usize,
 }
 
 impl Written {
     pub(crate) fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// What it takes of the memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let keys = self.keys.len() * size_of::<Arc<str>>();
+        self.changes.len() * size_of::<Change>() + keys + self.text_bytes
     }
 
     /// Errors: something that it inserts is in this snapshot.
@@ -262,6 +270,15 @@ impl Writer<'_> {
         columns: &[Option<usize>],
         written: &mut Written,
     ) -> Result<(), QueryError> {
+        written.rows += 1;
+        if written.rows > ROWS_WRITTEN_MAX {
+            return Err(QueryError::new(
+                "54000",
+                format!("these are more rows than one statement may write, {ROWS_WRITTEN_MAX}"),
+            )
+            .with_hint("Write them in several statements, or import a file."));
+        }
+        written.text_bytes += raws.iter().map(text_bytes).sum::<usize>();
         let id_column = columns.iter().position(Option::is_none).unwrap_or(0);
         let Some(Raw::Text(key)) = raws.get(id_column) else {
             return Err(QueryError::new(
@@ -328,6 +345,19 @@ impl Writer<'_> {
             changes.push(Change::Assert { entity: entity.clone(), attribute, fact });
         }
         Ok(())
+    }
+}
+
+/// Where it is counted what the changes of a statement take.
+pub(crate) fn memory_of_changes(state: &SessionState) -> MemoryReservation {
+    MemoryConsumer::new("changes").register(&state.runtime_env().memory_pool)
+}
+
+fn text_bytes(raw: &Raw) -> usize {
+    match raw {
+        Raw::Text(text) => text.len(),
+        Raw::List(items) => items.iter().map(|item| size_of::<Raw>() + text_bytes(item)).sum(),
+        _ => 0,
     }
 }
 

@@ -399,7 +399,9 @@ impl Session {
                     source: self.source(),
                 };
                 let columns = writer.columns(columns.as_deref(), None)?;
-                let copy = CopyIn::new(&writer, database, columns, form, text.to_owned());
+                let memory = memory_of_changes(&self.base);
+                let text = text.to_owned();
+                let copy = CopyIn::new(&writer, database, columns, form, text, memory);
                 Ok(Outcome::CopyIn(Box::new(copy)))
             }
         }
@@ -453,7 +455,7 @@ impl Session {
             None => {
                 let scope = self.scope(who)?;
                 let plan = scope.plan(ast).await?;
-                (scope.state, plan)
+                (scope, plan)
             }
         };
         if let Some(parameters) = bound.parameters {

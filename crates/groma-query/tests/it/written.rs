@@ -55,18 +55,22 @@ impl Audit for Noted {
 }
 
 fn engine(journal: Box<dyn Journal>) -> (Engine, Arc<Noted>) {
-    let (schema, noted) = (Schema::builtin(), Arc::<Noted>::default());
-    let world = SharedWorld::new(World::open(schema, journal).unwrap());
+    let noted = Arc::<Noted>::default();
     let options = EngineOptions { audit: Some(Arc::clone(&noted) as _), ..Default::default() };
-    (Engine::new(Arc::new(world), options), noted)
+    (engine_with(journal, options), noted)
 }
 
-fn runtime() -> Runtime {
+pub(crate) fn engine_with(journal: Box<dyn Journal>, options: EngineOptions) -> Engine {
+    let world = SharedWorld::new(World::open(Schema::builtin(), journal).unwrap());
+    Engine::new(Arc::new(world), options)
+}
+
+pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// The cells of an answer, as text.
-async fn ask(session: &Session, sql: &str) -> Result<Vec<String>, QueryError> {
+pub(crate) async fn ask(session: &Session, sql: &str) -> Result<Vec<String>, QueryError> {
     let mut cells = Vec::new();
     for outcome in session.execute(sql).await? {
         let Outcome::Rows { mut stream, .. } = outcome else { continue };
@@ -189,5 +193,27 @@ fn a_function_that_changes_something_is_noted_as_it_ended() {
         );
         let entries = noted.entries().unwrap();
         assert_eq!(entries.last().unwrap().version, Some(2), "the version after it");
+    });
+}
+
+#[test]
+fn what_is_to_be_written_counts_as_memory() {
+    runtime().block_on(async {
+        let query_memory_bytes_max = Some(16 << 20);
+        let options = EngineOptions { query_memory_bytes_max, ..Default::default() };
+        let engine = engine_with(Box::new(MemoryJournal::default()), options);
+        let session = engine.session(LIVE, "tester").unwrap();
+        let endless =
+            "INSERT INTO service.farm (id) SELECT value::text FROM generate_series(1, 10000000000)";
+        let refused = ask(&session, endless).await.unwrap_err();
+        assert_eq!(refused.sqlstate(), QueryError::OUT_OF_MEMORY, "{refused}");
+        let mut copy = copy_in(&session, "COPY service.farm (id) FROM STDIN").await;
+        let refused = (0..).find_map(|part| {
+            let lines: String = (0..1000).map(|line| format!("{part}-{line}\n")).collect();
+            copy.push(lines.as_bytes()).err()
+        });
+        assert_eq!(refused.unwrap().sqlstate(), QueryError::OUT_OF_MEMORY);
+        drop(copy);
+        ask(&session, "INSERT INTO service.farm (id) VALUES ('orders')").await.unwrap();
     });
 }
