@@ -110,23 +110,27 @@ impl TableProvider for KindTable {
 
 /// The ids that a filter asks for, if it is `id = '...'`, several of these with OR, or `id IN (...)`.
 fn wanted_ids(filter: &Expr) -> Option<BTreeSet<&str>> {
-    match filter {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            let id = match (left.as_ref(), right.as_ref()) {
-                (column, literal) if is_id(column) => text(literal)?,
-                (literal, column) if is_id(column) => text(literal)?,
-                _ => return None,
-            };
-            Some(BTreeSet::from([id]))
+    let (mut ids, mut rest) = (BTreeSet::new(), vec![filter]);
+    while let Some(filter) = rest.pop() {
+        match filter {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+                rest.extend([&**left, &**right]);
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if is_id(left) => {
+                ids.insert(text(right)?);
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if is_id(right) => {
+                ids.insert(text(left)?);
+            }
+            Expr::InList(InList { expr, list, negated: false }) if is_id(expr) => {
+                for id in list {
+                    ids.insert(text(id)?);
+                }
+            }
+            _ => return None,
         }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            Some(&wanted_ids(left)? | &wanted_ids(right)?)
-        }
-        Expr::InList(InList { expr, list, negated: false }) if is_id(expr) => {
-            list.iter().map(text).collect()
-        }
-        _ => None,
     }
+    Some(ids)
 }
 
 fn is_id(expression: &Expr) -> bool {

@@ -62,6 +62,7 @@ pub use schedule::{Doing, Schedule, Scheduled};
 pub use session::{
     CURSORS_MAX, Given, Notice, Outcome, Prepared, Request, SAVEPOINTS_MAX, Session, Work,
 };
+pub use statement::STACK_BYTES;
 pub use users::{Secret, Token, User, UserChange, UserSettings, Users};
 pub(crate) use view::View;
 pub use who::{Role, Standing, Who};

@@ -1,5 +1,6 @@
 //! From the text of a request to statements that a session can carry out.
 
+mod chains;
 pub(crate) mod copy;
 mod cursors;
 mod ignored;
@@ -15,6 +16,7 @@ use groma_store::ForkMode;
 use crate::graph::{self, Source};
 use crate::users::UserChange;
 use crate::{QueryError, Role, pg};
+pub use chains::STACK_BYTES;
 use copy::Copy;
 pub(crate) use cursors::CursorVerb;
 pub(crate) use ignored::refuse as refuse_ignored;
@@ -110,6 +112,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Parsed>, QueryError> {
             tokens.iter().any(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
         })
         .map(|tokens| {
+            chains::check(tokens)?;
             Ok(Parsed { statement: parse_one(tokens, text)?, text: without_passwords(tokens) })
         })
         .collect::<Result<_, QueryError>>()?;

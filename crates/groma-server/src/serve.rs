@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use groma_connect::live::BackOff;
+use groma_query::STACK_BYTES;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
@@ -144,8 +145,11 @@ impl Server {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let engine_threads =
-            Builder::new_multi_thread().thread_name("groma-engine").enable_all().build()?;
+        let engine_threads = Builder::new_multi_thread()
+            .thread_name("groma-engine")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()?;
         let secret: String = random::<24>().iter().map(|byte| format!("{byte:02x}")).collect();
         let door = Door {
             engine: store.engine().clone(),

@@ -39,6 +39,11 @@ impl WorldHandle {
         WorldHandle { engine: engine(&self.world, &self.folder), ..self.clone() }
     }
 
+    /// A session inside a database.
+    pub(crate) fn session(&self, database: &str) -> Session {
+        self.engine.session(database, "tester").unwrap()
+    }
+
     /// The line of `WORLD` may name the database, and say `heard=seconds` and `observed=seconds`.
     fn fill(&self, text: &str) {
         let (head, text) = text.split_once('\n').unwrap_or(("", text));

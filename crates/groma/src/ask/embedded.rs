@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::StreamExt as _;
-use groma_query::{Outcome, QueryError};
+use groma_query::{Outcome, QueryError, STACK_BYTES};
 use groma_server::{Store, StoreOptions, text_rows};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::{Ask, Column, Heard, Refusal};
 
@@ -22,7 +22,9 @@ impl Embedded {
     /// Opens a data folder, making it if it is not there.
     pub(crate) fn open(folder: &Path, options: StoreOptions) -> Result<Embedded> {
         let store = Store::open(folder, options).map_err(|error| Refusal::of_store(&error))?;
-        let runtime = Runtime::new().context("starting threads")?;
+        let mut threads = Builder::new_multi_thread();
+        let threads = threads.thread_stack_size(STACK_BYTES).enable_all();
+        let runtime = threads.build().context("starting threads")?;
         Ok(Embedded { store, runtime })
     }
 
