@@ -11,6 +11,8 @@ use crate::samples::Samples;
 /// Of the time requests spend on CPUs and blocked, the share that may be spent on what could be a lock
 /// and is not known as one, before nothing is said of p. The same of CPU time that is spun.
 const CONCEALED_MAX: f64 = 0.05;
+/// Fewer threads than that would be told as none.
+const THREADS_TOLD_MIN: f64 = 0.05;
 /// Locks that sleep spin a little before; four times what those of Rust and glibc do, seconds.
 const SPIN_BEFORE_WAIT: f64 = 20e-6;
 /// Fewer ticks than that in loops that pause are chance.
@@ -18,11 +20,14 @@ const SPINS_MIN: f64 = 3.0;
 
 /// Why nothing can be said of p, if that is so.
 pub(super) fn too_much(samples: &Samples) -> Option<String> {
-    if let Some(share) = hidden(samples) {
+    if let Some((threads, share)) = hidden(samples) {
+        let who = match threads >= THREADS_TOLD_MIN {
+            true => format!("{threads:.1} threads wait inside requests"),
+            false => format!("requests wait {:.0} % of their time", 100.0 * share),
+        };
         return Some(format!(
-            "{:.0} % of the time in requests is a wait for what may be locks, but does not tell: \
-             semaphores, condition variables, monitors, an interpreter's lock",
-            100.0 * share
+            "{who} for what may be locks, but does not tell: semaphores, condition variables, \
+             monitors, an interpreter's lock"
         ));
     }
     let spun = spun(samples).filter(|spun| spun.value > CONCEALED_MAX)?;
@@ -32,12 +37,13 @@ pub(super) fn too_much(samples: &Samples) -> Option<String> {
     ))
 }
 
-/// Share of the time of requests in which they are blocked on what may be a lock, if that is too much.
-fn hidden(samples: &Samples) -> Option<f64> {
+/// Mean number of threads blocked inside a request on what may be a lock, and the share of the time of
+/// requests that is, if it is too much.
+fn hidden(samples: &Samples) -> Option<(f64, f64)> {
     let hidden = samples.hidden?;
     let locks: f64 = samples.locks.iter().map(|lock| lock.wait_time).sum();
     let share = hidden / (hidden + locks + samples.cpu_time);
-    (share > CONCEALED_MAX).then_some(share)
+    (share > CONCEALED_MAX).then(|| (hidden / samples.window, share))
 }
 
 /// Share of the CPU time spent spinning, without what belongs to waits for known locks. `None`: nobody

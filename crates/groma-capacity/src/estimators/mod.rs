@@ -404,10 +404,10 @@ mod tests {
         assert!(with(None).parallel.is_some() && with(Some(0.1)).parallel.is_some());
         let unknown = with(Some(30.0));
         assert_eq!((unknown.parallel, unknown.method), (None, None));
-        assert!(
-            unknown.warnings[0].starts_with("p cannot be known: 86 % of the time"),
-            "{unknown:?}"
-        );
+        assert!(unknown.warnings[0].starts_with("p cannot be known: 3.0 threads"), "{unknown:?}");
+        let idle = Samples { cpu_time: 0.1, hidden: Some(0.1), ..striped(1, 100) };
+        let reason = estimate(&idle).unwrap().unknown().unwrap().to_owned();
+        assert!(reason.starts_with("requests wait 50 % of their time for"), "{reason}");
         // What is known of its locks is told all the same.
         assert_eq!(unknown.locks.len(), 1);
     }
