@@ -24,7 +24,8 @@ impl Timestamp {
     }
 
     /// Reads `2026-11-20`, `2026-11-20T10:00`, `2026-11-20T10:00:05.25` with `Z`, an offset such as
-    /// `+02:00`, or nothing (UTC) behind it; a space may stand for the `T`.
+    /// `+02:00`, or nothing (UTC) behind it; a space may stand for the `T`. A day that its month does
+    /// not have is an error, and so is a leap second, which this count of time has no room for.
     pub fn parse(text: &str) -> Result<Timestamp, TimestampError> {
         parse(text).ok_or_else(|| TimestampError { text: text.into() })
     }
@@ -83,16 +84,29 @@ impl Default for Interval {
 fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let (date, rest) = (text.get(..10)?, text.get(10..)?);
-    let mut fields = date.split('-');
-    let (year, month, day) =
-        (number(fields.next()?)?, number(fields.next()?)?, number(fields.next()?)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || fields.next().is_some() {
+    let days = days_from_civil(parse_date(date)?);
+    let behind = rest.strip_prefix(['T', ' ', 't']);
+    let (clock, offset_seconds) = split_offset(behind.unwrap_or(rest))?;
+    let (seconds, nanos) = match clock {
+        "" => (0, 0),
+        // "2026-11-2010:00" is a slip of the hand.
+        _ if behind.is_none() => return None,
+        clock => parse_clock(clock)?,
+    };
+    let total = days * 86_400 + seconds - offset_seconds;
+    total.checked_mul(1_000_000_000)?.checked_add(nanos).map(Timestamp)
+}
+
+/// Year, month and day of `2026-02-28`; `None` as well if the month has no such day.
+fn parse_date(date: &str) -> Option<(i64, i64, i64)> {
+    let (year, rest) = date.split_once('-')?;
+    let (month, day) = rest.split_once('-')?;
+    if [year.len(), month.len(), day.len()] != [4, 2, 2] {
         return None;
     }
-    let (clock, offset_seconds) = split_offset(rest.strip_prefix(['T', ' ', 't']).unwrap_or(rest))?;
-    let (seconds, nanos) = if clock.is_empty() { (0, 0) } else { parse_clock(clock)? };
-    let total = days_from_civil(year, month, day) * 86_400 + seconds - offset_seconds;
-    total.checked_mul(1_000_000_000)?.checked_add(nanos).map(Timestamp)
+    let date = (number(year)?, number(month)?, number(day)?);
+    // A day that does not exist would be counted on into the next month.
+    (civil_from_days(days_from_civil(date)) == date).then_some(date)
 }
 
 fn split_offset(clock: &str) -> Option<(&str, i64)> {
@@ -115,7 +129,7 @@ fn parse_clock(clock: &str) -> Option<(i64, i64)> {
     let mut fields = whole.split(':');
     let (hour, minute) = (number(fields.next()?)?, number(fields.next()?)?);
     let second = fields.next().map_or(Some(0), number)?;
-    if hour > 23 || minute > 59 || second > 60 || fields.next().is_some() || fraction.len() > 9 {
+    if hour > 23 || minute > 59 || second > 59 || fields.next().is_some() || fraction.len() > 9 {
         return None;
     }
     let nanos = if fraction.is_empty() {
@@ -131,7 +145,7 @@ fn number(digits: &str) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+fn days_from_civil((year, month, day): (i64, i64, i64)) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -184,6 +198,15 @@ mod tests {
             "2026-13-01",
             "2026-11-20T25:00",
             "2026-11-20T10:00+25:00",
+            "2026-02-29",
+            "2026-02-31T10:00Z",
+            "2100-02-29",
+            "2026-04-31",
+            "2026-00-10",
+            "2026-01-00",
+            "2026-1-020",
+            "2026-11-20T10:00:60Z",
+            "2026-11-2010:00",
             "2026-11-20T10:00+00123456789012345678",
             "99999-01-01",
             "2026-11-2\u{e9}T10:00",
