@@ -22,7 +22,7 @@ pub use fact::{Fact, Source, Version};
 pub use kind::{Attribute, AttributeIndex, EntityRef, Kind, KindId, Origin, ValueType};
 pub use nearest::nearest;
 pub use observation::{Decoded, Observation, Problem, Raw};
-pub use renames::Renames;
+pub use renames::{Gone, Renames};
 pub use rule::{Bounds, Demand, Rule};
 pub use schema::{
     ATTRIBUTES_MAX, DifferenceKind, KINDS_MAX, RESERVED_LAYERS, SCHEMA_BYTES_MAX, Schema,

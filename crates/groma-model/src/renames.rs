@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::Schema;
 use crate::schema::{successor_of_attribute, successor_of_kind};
+use crate::{Attribute, Kind, Schema};
 
 /// The names that another schema gives to kinds and attributes of one, where they are not the same.
 /// Names that neither has stay: they may come back.
@@ -15,25 +15,46 @@ pub struct Renames {
     attributes: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
 }
 
-impl Renames {
-    /// From `before` to `after`: what `renamed_from` of `after` says, and what that of `before` said
-    /// if it is taken back. Cost: linear.
-    pub fn between(before: &Schema, after: &Schema) -> Renames {
+/// What schemas of a store had and the newest does not have, as it was last: it may come back, also
+/// under a name that it had before or under a new one.
+#[derive(Debug, Clone, Default)]
+pub struct Gone {
+    kinds: Vec<Kind>,
+    /// By the name that their kind has now or had last.
+    attributes: HashMap<Arc<str>, Vec<Attribute>>,
+}
+
+impl Gone {
+    /// From `before` to `after`, which is the newest from now on: what `renamed_from` of `after` says,
+    /// and what that of `before`, or of what is gone, said if it is taken back. Cost: linear.
+    pub fn step(&mut self, before: &Schema, after: &Schema) -> Renames {
         let mut renames = Renames::default();
-        for kind in before.kinds() {
-            let Some(became) = successor_of_kind(kind, before, after) else { continue };
+        let mut was = std::mem::take(self);
+        for kind in before.kinds().iter().chain(&was.kinds) {
+            let gone = was.attributes.remove(&kind.name).unwrap_or_default();
+            let Some(became) = successor_of_kind(kind, before, after) else {
+                self.kinds.push(kind.clone());
+                self.attributes.insert(Arc::clone(&kind.name), gone);
+                continue;
+            };
             if became.name != kind.name {
                 renames.kinds.insert(Arc::clone(&kind.name), Arc::clone(&became.name));
             }
-            for attribute in &kind.attributes {
-                let Some(new) = successor_of_attribute(attribute, kind, became) else { continue };
-                if new.name != attribute.name {
-                    let old = (Arc::clone(&kind.name), Arc::clone(&attribute.name));
-                    renames.attributes.insert(old, Arc::clone(&new.name));
+            for attribute in kind.attributes.iter().chain(&gone) {
+                match successor_of_attribute(attribute, kind, became) {
+                    Some(new) if new.name == attribute.name => {}
+                    Some(new) => {
+                        let old = (Arc::clone(&kind.name), Arc::clone(&attribute.name));
+                        renames.attributes.insert(old, Arc::clone(&new.name));
+                    }
+                    None => {
+                        let gone = self.attributes.entry(Arc::clone(&became.name)).or_default();
+                        gone.push(attribute.clone());
+                    }
                 }
             }
         }
-        // What an earlier schema had and neither of these has: the name may be a former one.
+        // What no schema of this store had: what ships may have had it under another name.
         for kind in after.kinds() {
             let gone = |old: &&Arc<str>| before.find(old).is_none() && after.find(old).is_none();
             for old in kind.renamed_from.iter().filter(gone) {
@@ -42,7 +63,9 @@ impl Renames {
         }
         renames
     }
+}
 
+impl Renames {
     /// Whether all names stay.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty() && self.attributes.is_empty()

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use groma_model::{Renames, Schema, SchemaError, SchemaText, Source, Timestamp, Version};
+use groma_model::{Gone, Renames, Schema, SchemaError, SchemaText, Source, Timestamp, Version};
 
 use crate::codec::{self, Entry};
 use crate::{Journal, StoreError};
@@ -36,13 +36,15 @@ pub(crate) struct Schemas {
     pub(crate) rows: Vec<SchemaRow>,
     /// From each schema to the next; one for each row.
     steps: Vec<Renames>,
+    /// What that of today does not have.
+    gone: Gone,
 }
 
 impl Schemas {
     /// No site has given a schema.
     pub(crate) fn new(base: Arc<Schema>) -> Schemas {
-        let schema = Arc::clone(&base);
-        Schemas { base, schema, errors: Vec::new(), rows: Vec::new(), steps: Vec::new() }
+        let (schema, gone) = (Arc::clone(&base), Gone::default());
+        Schemas { base, schema, errors: Vec::new(), rows: Vec::new(), steps: Vec::new(), gone }
     }
 
     /// The schemas of a journal. An entry that cannot be read is left to whoever reads them all.
@@ -66,7 +68,7 @@ impl Schemas {
     /// Adds the next schema, which is that of today from now on.
     pub(crate) fn add(&mut self, row: SchemaRow) {
         let (schema, errors) = self.base.extended(&row.files);
-        self.steps.push(Renames::between(&self.schema, &schema));
+        self.steps.push(self.gone.step(&self.schema, &schema));
         self.rows.push(row);
         (self.schema, self.errors) = (Arc::new(schema), errors);
     }

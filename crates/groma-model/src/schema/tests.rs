@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::{AliasKind, Origin, Renames};
+use crate::{AliasKind, Gone, Origin, Renames};
 
 fn site(text: &str) -> (Schema, Vec<SchemaError>) {
     Schema::builtin().extended(&split_texts(text))
@@ -136,13 +136,13 @@ fn a_rename_is_followed_and_taken_back() {
         let (kind, attribute) = (kind.into(), attribute.into());
         (renames.kind(&kind).to_string(), renames.attribute(&kind, &attribute).to_string())
     };
-    let there = Renames::between(&feed, &supply);
+    let there = Gone::default().step(&feed, &supply);
     assert_eq!(names(&there, "power.feed", "volts"), ("power.supply".into(), "voltage".into()));
-    let back = Renames::between(&supply, &feed);
+    let back = Gone::default().step(&supply, &feed);
     assert_eq!(names(&back, "power.supply", "voltage"), ("power.feed".into(), "volts".into()));
     // Once renamed, the old name is free for something else.
     let both = good(&format!("{FEED}{}", FEED.replace("power.feed", "power.supply")));
-    assert!(Renames::between(&both, &both).is_empty());
+    assert!(Gone::default().step(&both, &both).is_empty());
     let shown: Vec<_> = differences(&feed, &supply)
         .into_iter()
         .map(|d| (d.what.name(), d.kind, d.attribute, d.before.is_some(), d.after.is_some()))

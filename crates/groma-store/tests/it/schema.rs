@@ -198,6 +198,29 @@ fn a_rename_that_is_taken_back_gives_the_facts_back() {
 }
 
 #[test]
+fn a_name_comes_back_after_a_rename_and_after_it_was_not_there() {
+    let mut site = Site::new();
+    let old = feed("\"power.feed\"", VOLTS);
+    site.apply(&old).unwrap();
+    site.say("power.feed", "f1", &[("volts", "230")]);
+    let before = site.shown();
+    let voltage = r#"{ name = "voltage", type = "text", doc = "d", renamed_from = "volts" }"#;
+    let renamed = feed("\"power.feed\"", voltage);
+    let emptied = feed("\"power.feed\"", "");
+    let supply = feed("\"power.supply\"\nrenamed_from = \"power.feed\"", voltage);
+    for way in
+        [&[&renamed, ""][..], &[&emptied], &[&supply, &emptied, &renamed, ""], &["", &supply]]
+    {
+        for schema in way {
+            site.apply(schema).unwrap();
+        }
+        site.apply(&old).unwrap();
+        assert_eq!(site.shown(), before, "{way:?}");
+        assert_eq!(site.reopened().shown(), before, "{way:?}");
+    }
+}
+
+#[test]
 fn changes_made_for_another_schema_are_refused() {
     let mut site = Site::new();
     let old = Arc::clone(site.world.schema());
@@ -382,6 +405,52 @@ proptest! {
         site.world.apply_schema(last, "ann".into(), Timestamp(9)).unwrap();
         let after: Vec<_> = site.world.databases().map(|d| d.snapshot().fact_count()).collect();
         prop_assert_eq!(before, after);
+    }
+}
+
+/// One attribute of one kind, by the names that they have; `None`: it is not there.
+const NAMES: [Option<(&str, &str)>; 5] = [
+    None,
+    Some(("power.feed", "volts")),
+    Some(("power.feed", "voltage")),
+    Some(("power.supply", "voltage")),
+    Some(("power.feed", "")),
+];
+
+/// A schema with these names, which says of each what it was called before.
+fn naming(names: Option<(&str, &str)>) -> String {
+    let Some((kind, attribute)) = names else { return String::new() };
+    let was = |name: &str| match name {
+        "power.supply" => "\nrenamed_from = \"power.feed\"",
+        "voltage" => ", renamed_from = \"volts\"",
+        _ => "",
+    };
+    let attributes = match attribute {
+        "" => String::new(),
+        name => format!("{{ name = \"{name}\", type = \"text\", doc = \"d\"{} }}", was(name)),
+    };
+    feed(&format!("\"{kind}\"{}", was(kind)), &attributes)
+}
+
+proptest! {
+    /// Whatever schemas came between: what was said last is there wherever there is a name for it.
+    #[test]
+    fn what_was_said_is_found_under_each_name(walk in vec((0..NAMES.len(), any::<bool>()), 1..12)) {
+        let mut site = Site::new();
+        let mut said = None;
+        for (step, (names, speaks)) in walk.into_iter().enumerate() {
+            let names = NAMES[names];
+            site.apply(&naming(names)).unwrap();
+            let Some((kind, attribute)) = names.filter(|(_, attribute)| !attribute.is_empty()) else {
+                continue;
+            };
+            if speaks {
+                site.say(kind, "f1", &[(attribute, &step.to_string())]);
+                said = Some(step);
+            }
+            let wanted = said.map(|said| format!("{kind}/f1 {attribute}={said}\n")).unwrap_or_default();
+            prop_assert_eq!(site.shown(), wanted);
+        }
     }
 }
 
