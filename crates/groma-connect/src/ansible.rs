@@ -1,7 +1,7 @@
 //! Ansible inventories: INI, YAML, and what `ansible-inventory --list` prints.
 //!
 //! Hears machines (with `ansible_network_os`: devices) with the address under which Ansible reaches them, and groups
-//! with their members. Needs the file. Variables other than `ansible_host` and `ansible_network_os` are not read: many
+//! with their members. A name loses its domain, unless the inventory has it in several domains. Needs the file. Variables other than `ansible_host` and `ansible_network_os` are not read: many
 //! hold passwords. It cannot know whether a machine exists; patterns such as `web[01:50]` are written out.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use std::path::Path;
 use groma_model::{Observation, Problem, Timestamp};
 use serde_json::Value;
 
-use crate::{Heard, Importer, Input, Takes};
+use crate::{Heard, Importer, Input, Takes, host_name};
 
 /// Reads inventories.
 pub(crate) static IMPORTER: Importer = Importer {
@@ -238,20 +238,19 @@ impl Inventory {
     }
 
     fn observations(self, at: Timestamp, heard: &mut Heard) {
-        let mut ids: BTreeMap<String, String> = BTreeMap::new();
-        for (name, host) in self.hosts {
-            let is_address = name.parse::<IpAddr>().is_ok();
-            let key = if is_address { &*name } else { name.split('.').next().unwrap_or(&name) };
-            let fqdn = (key != name).then(|| name.clone());
-            let own = is_address.then(|| name.clone());
-            let address = host.address.filter(|address| address.parse::<IpAddr>().is_ok()).or(own);
+        let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+        let keys = host_name::keys(self.hosts.keys().map(String::as_str));
+        for ((name, host), key) in self.hosts.iter().zip(keys.values()) {
+            let addresses = [host.address.as_ref(), Some(name)];
+            let is_address = |text: &&String| text.parse::<IpAddr>().is_ok();
+            let address = addresses.into_iter().flatten().find(is_address).cloned();
             let kind = if host.network_os.is_some() { "physical.device" } else { "compute.host" };
-            let observation = Observation::new(kind, key, at)
+            let observation = Observation::new(kind, *key, at)
                 .with_some("address", address)
-                .with_some("fqdn", fqdn)
-                .with_some("os", host.network_os);
+                .with_some("fqdn", host_name::full(name))
+                .with_some("os", host.network_os.clone());
             let noun = kind.split_once('.').map_or(kind, |(_, noun)| noun);
-            ids.insert(name.clone(), format!("{noun}/{key}"));
+            ids.insert(name, format!("{noun}/{key}"));
             heard.observations.push(observation);
         }
         for (name, (members, children)) in self.groups {
@@ -259,7 +258,7 @@ impl Inventory {
                 continue; // They say nothing.
             }
             let members: Vec<String> =
-                members.iter().filter_map(|name| ids.get(name).cloned()).collect();
+                members.iter().filter_map(|name| ids.get(name.as_str()).cloned()).collect();
             heard.observations.push(
                 Observation::new("compute.group", name, at)
                     .with("members", members)

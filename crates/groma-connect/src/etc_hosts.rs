@@ -1,6 +1,7 @@
 //! `/etc/hosts`: addresses and names of machines.
 //!
-//! Hears machines with an address each, the first IPv4 one, and their full names. Needs the file.
+//! Hears machines with an address each, the first IPv4 one, and their full names. A name loses its domain, unless it
+//! is there in several domains. Needs the file.
 //! It cannot know whether a name is a machine or something that one offers; further names of a line say nothing.
 
 use std::collections::BTreeMap;
@@ -9,8 +10,7 @@ use std::path::Path;
 
 use groma_model::{Observation, Problem, Timestamp};
 
-use crate::lines;
-use crate::{Heard, Importer, Input, Takes};
+use crate::{Heard, Importer, Input, Takes, host_name, lines};
 
 /// Reads files of hosts.
 pub(crate) static IMPORTER: Importer = Importer {
@@ -40,8 +40,7 @@ fn without_comment(line: &str) -> &str {
 
 fn decode(input: &Input, observed_at: Timestamp, sink: &mut dyn FnMut(Heard)) {
     let mut heard = Heard::default();
-    // Key to address and full name.
-    let mut hosts: BTreeMap<String, (IpAddr, Option<String>)> = BTreeMap::new();
+    let mut named: Vec<(String, IpAddr)> = Vec::new();
     for path in &input.paths {
         let mut lines = match lines::open(path) {
             Ok(lines) => lines,
@@ -62,26 +61,34 @@ fn decode(input: &Input, observed_at: Timestamp, sink: &mut dyn FnMut(Heard)) {
             let place = lines.place(number);
             match line_of(&text) {
                 Ok(None) => {}
-                Ok(Some((ip, name))) => {
-                    let short = name.split('.').next().unwrap_or(name).to_owned();
-                    let fqdn = (short != name).then(|| name.to_owned());
-                    let known = hosts.entry(short).or_insert((ip, fqdn));
-                    if known.0.is_ipv6() && ip.is_ipv4() {
-                        known.0 = ip;
-                    }
-                }
+                Ok(Some((ip, name))) => named.push((name.to_owned(), ip)),
                 Err(reason) => heard.problems.push(Problem::new(place, &text, reason)),
             }
         }
     }
-    for (name, (ip, fqdn)) in hosts {
+    for (key, (ip, fqdn)) in hosts(&named) {
         heard.observations.push(
-            Observation::new("compute.host", name, observed_at)
+            Observation::new("compute.host", key, observed_at)
                 .with("address", ip.to_string())
                 .with_some("fqdn", fqdn),
         );
     }
     sink(heard);
+}
+
+/// By key the address and the full name. A line with the short name is about the only one that has it.
+fn hosts(named: &[(String, IpAddr)]) -> BTreeMap<&str, (IpAddr, Option<&str>)> {
+    let keys = host_name::keys(named.iter().filter_map(|(name, _)| host_name::full(name)));
+    let mut hosts: BTreeMap<&str, (IpAddr, Option<&str>)> = BTreeMap::new();
+    for (name, ip) in named {
+        let key = keys.get(name.as_str()).copied().unwrap_or(name);
+        let (address, fqdn) = hosts.entry(key).or_insert((*ip, None));
+        *fqdn = fqdn.or(host_name::full(name));
+        if address.is_ipv6() && ip.is_ipv4() {
+            *address = *ip;
+        }
+    }
+    hosts
 }
 
 /// Address and first name; `None`: the line is about this machine or a group of machines.

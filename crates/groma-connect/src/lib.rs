@@ -30,6 +30,7 @@ mod csv_lines;
 mod discover;
 mod etc_hosts;
 mod graphviz;
+mod host_name;
 mod interface_name;
 mod kind_csv;
 mod machine;

@@ -5,16 +5,19 @@ mod rules;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use groma_model::{AttributeIndex, EntityRef, Problem, Schema, Timestamp, Value};
+use groma_model::{
+    AliasKind, AttributeIndex, EntityRef, Fact, Kind, Problem, Schema, Timestamp, Value,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::{Entity, Snapshot};
+use crate::names::identifying;
+use crate::{Contradiction, Entity, Snapshot};
 
 /// How many problems of one sort are listed one by one; the rest is one row with a count.
 pub const CHECK_LISTED_MAX: usize = 100;
 
 /// Finds references to nothing, containment that closes on itself, whatever breaks a rule of the
-/// schema, and addresses held twice. The place of a problem is the entity, its text the value.
+/// schema, addresses held twice, and keys under which sources may mean two. The place of a problem is the entity, its text the value.
 /// Cost: O(facts).
 pub fn check(snapshot: &Snapshot) -> Vec<Problem> {
     let mut found = Found::default();
@@ -24,6 +27,7 @@ pub fn check(snapshot: &Snapshot) -> Vec<Problem> {
         rules::check(snapshot, number, rule, &mut found);
     }
     addresses_held_twice(snapshot, &mut found);
+    two_under_one_key(snapshot, &mut found);
     for problem in snapshot.ambiguous_names() {
         found.add(Sort::Name, "names", || problem);
     }
@@ -40,6 +44,8 @@ enum Sort {
     Address,
     /// Several have it.
     Name,
+    /// Several may be meant by it.
+    Key,
 }
 
 /// Problems by sort, of each the first few and a count.
@@ -175,6 +181,45 @@ fn addresses_held_twice(snapshot: &Snapshot, found: &mut Found) {
             });
         }
     }
+}
+
+/// Sources call a machine by its short name: under one key they may speak of two, in two domains.
+fn two_under_one_key(snapshot: &Snapshot, found: &mut Found) {
+    for conflict in snapshot.conflicts() {
+        let id = conflict.entity.id();
+        let kind = snapshot.schema().kind(id.kind);
+        if kind.attributes[conflict.attribute].identifies != Some(AliasKind::Fqdn) {
+            continue;
+        }
+        let Some(said) = snapshot.said_of(id.kind, &id.key) else { continue };
+        for Contradiction { chosen, others } in said.contradictions(conflict.attribute) {
+            for (other, _) in
+                others.into_iter().filter(|(other, _)| !share_a_name(said, kind, chosen, other))
+            {
+                found.add(Sort::Key, &kind.name, || {
+                    let show = |fact: &Fact| match &fact.value {
+                        Some(Value::Text(name)) => format!("{name} ({})", fact.source),
+                        _ => format!("none ({})", fact.source),
+                    };
+                    let both = format!("{} and {}", show(chosen), show(other));
+                    let reason = "sources give it different full names, and nothing else that they both know it by; they may mean two";
+                    problem(snapshot.schema(), said, &both, reason.into())
+                });
+            }
+        }
+    }
+}
+
+/// Whether the sources of two facts know an entity by the same name of any sort.
+fn share_a_name(entity: &Entity, kind: &Kind, a: &Fact, b: &Fact) -> bool {
+    identifying(kind).any(|(attribute, _)| {
+        let said = |by: &Fact| {
+            let facts = entity.facts(attribute).iter().filter(|fact| fact.source == by.source);
+            facts.filter_map(|fact| fact.value.as_ref()).collect::<Vec<_>>()
+        };
+        let said_by_b = said(b);
+        said(a).into_iter().any(|name| said_by_b.contains(&name))
+    })
 }
 
 fn targets(entity: &Entity, attribute: AttributeIndex) -> &[EntityRef] {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use groma_model::Problem;
 
 use super::walk::{self, Value, Walk};
+use crate::host_name;
 use crate::interface_name::{self, NameClass};
 use crate::machine::port_id;
 
@@ -28,7 +29,7 @@ const CHASSIS: i64 = 3;
 /// What is known of a device.
 #[derive(Debug, Default)]
 pub(super) struct Device {
-    /// Its host name, without domain.
+    /// Its host name; see [`key`] for the domain.
     pub(super) name: String,
     pub(super) fqdn: Option<String>,
     pub(super) os: Option<String>,
@@ -93,11 +94,9 @@ pub(super) fn read(place: &str, walk: &Walk, problems: &mut Vec<Problem>) -> Opt
         problems.push(Problem::new(place, "", reason));
         return None;
     };
-    let is_address = name.parse::<IpAddr>().is_ok();
-    let short = if is_address { &name } else { name.split('.').next().unwrap_or(&name) };
     let mut device = Device {
-        name: short.to_owned(),
-        fqdn: (short != name).then(|| name.clone()),
+        fqdn: host_name::full(&name).map(str::to_owned),
+        name,
         os: walk
             .scalar(mib2!(1, 1))
             .and_then(Value::text)
@@ -115,6 +114,17 @@ pub(super) fn read(place: &str, walk: &Walk, problems: &mut Vec<Problem>) -> Opt
     read_stp(walk, &bridge_ports, &mut device);
     read_lldp(walk, &bridge_ports, &mut device);
     Some(device)
+}
+
+/// Takes the domain off the names, where that leaves them apart.
+pub(super) fn key(devices: &mut [Device]) {
+    let names: Vec<String> = devices.iter().map(|device| device.name.clone()).collect();
+    let keys = host_name::keys(names.iter().map(String::as_str));
+    for device in devices {
+        if let Some(key) = keys.get(device.name.as_str()) {
+            device.name = (*key).to_owned();
+        }
+    }
 }
 
 /// The first chassis of ENTITY-MIB.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use groma_model::Problem;
 
 use super::device::{Device, Sighting};
-use crate::interface_name;
+use crate::{host_name, interface_name};
 
 /// A port by its device and name.
 pub(super) type PortKey = (String, String);
@@ -64,12 +64,23 @@ pub(super) fn links(devices: &[Device], problems: &mut Vec<Problem>) -> Vec<Link
 
 /// The device by name or MAC address, its port by any of the names; of a device that was not asked, the first name.
 fn far_end(sighting: &Sighting, devices: &[Device]) -> Option<PortKey> {
-    let short = sighting.system.as_deref().map(|name| name.split('.').next().unwrap_or(name));
-    let asked = devices.iter().find(|device| match (short, &sighting.chassis) {
-        (Some(name), _) => device.name == name,
-        (None, Some(mac)) => device.mac.as_ref() == Some(mac),
-        (None, None) => false,
-    });
+    let short = sighting.system.as_deref().map(host_name::short);
+    let of_mac = || {
+        let mac = sighting.chassis.as_ref()?;
+        devices.iter().find(|device| device.mac.as_ref() == Some(mac))
+    };
+    let asked = match &sighting.system {
+        Some(system) => (devices.iter())
+            .find(|device| device.fqdn.as_ref() == Some(system))
+            .or_else(|| devices.iter().find(|device| Some(&*device.name) == short)),
+        None => of_mac(),
+    };
+    // The short name alone does not tell which of several devices it is.
+    let is_shared = |short| devices.iter().any(|device| host_name::short(&device.name) == short);
+    let asked = match short {
+        Some(short) if asked.is_none() && is_shared(short) => Some(of_mac()?),
+        _ => asked,
+    };
     let Some(device) = asked else {
         let name = sighting.ports.iter().find(|name| !name.contains(':') || name.contains('/'))?;
         return Some((short?.to_owned(), name.clone()));

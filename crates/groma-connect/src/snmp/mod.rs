@@ -48,6 +48,7 @@ pub(crate) static IMPORTER: Importer = Importer {
             devices.extend(device::read(place, &walk, &mut decoded.problems));
         });
         decoded.problems.extend(problems);
+        device::key(&mut devices);
         facts::write(&devices, observed_at, &mut decoded);
         sink(decoded.into());
     },

@@ -58,6 +58,40 @@ fn hosts_have_addresses() {
     assert!(world.has_problem(&["hosts:8", "has no name"]));
 }
 
+/// Key, full name and address of each machine.
+fn machines(world: &World) -> Vec<(&str, &str, &str)> {
+    let said = |key, attribute| world.get("compute.host", key, attribute);
+    world
+        .all("compute.host")
+        .map(|(key, _)| (key, said(key, "fqdn"), said(key, "address")))
+        .collect()
+}
+
+#[test]
+fn machines_of_several_domains_keep_them_apart() {
+    let mut lines = [
+        "10.0.0.1 web.a.example web",
+        "10.0.0.2 web.b.example",
+        "10.0.0.3 db.a.example",
+        "10.0.0.4 db.a.example",
+        "2001:db8::3 db",
+    ];
+    let wanted = [
+        ("db", "db.a.example", "10.0.0.3"),
+        ("web.a.example", "web.a.example", "10.0.0.1"),
+        ("web.b.example", "web.b.example", "10.0.0.2"),
+    ];
+    assert_eq!(machines(&read("hosts", &lines.join("\n"))), wanted);
+    lines.swap(0, 1);
+    assert_eq!(machines(&read("hosts", &lines.join("\n"))), wanted);
+    let inventory = "[web]\nweb.a.example ansible_host=10.0.0.1\nweb.b.example ansible_host=10.0.0.2\n\
+                     db.a.example ansible_host=10.0.0.3\n";
+    let world = read("inventory.ini", inventory);
+    assert_eq!(machines(&world), wanted);
+    let members = world.get("compute.group", "web", "members");
+    assert_eq!(members, "host/db,host/web.a.example,host/web.b.example");
+}
+
 /// Each form says the same.
 fn check(world: &World) {
     assert_eq!(world.reasons(), Vec::<&str>::new());

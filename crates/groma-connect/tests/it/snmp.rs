@@ -55,6 +55,24 @@ fn walk(name: &str, mac: &str, port: &str, far: &str, far_ports: [&str; 2]) -> S
 }
 
 #[test]
+fn switches_of_one_name_in_two_domains_are_two() {
+    let one = walk("sw1", "001122330001", "Ethernet", "sw2", ["Eth1", "Ethernet2"]);
+    let two = walk("sw2", "001122330002", "Eth", "sw1", ["Ethernet1", "Ethernet2"]);
+    let [near, far] = [&one, &two]
+        .map(|walk| walk.replace("sw1.example", "sw.a.example"))
+        .map(|walk| walk.replace("sw2.example", "sw.b.example"));
+    let folder = folder(&[("1.snmprec", near.as_bytes()), ("2.snmprec", far.as_bytes())]);
+    let world = hear(folder.path());
+    assert_eq!(world.reasons(), Vec::<&str>::new());
+    let devices: Vec<_> = world.all("physical.device").map(|(key, _)| key).collect();
+    assert_eq!(devices, ["sw.a.example.org", "sw.b.example.org"]);
+    assert_eq!(world.get("physical.device", "sw.b.example.org", "serial"), "SN-sw2");
+    let links: Vec<_> = world.all("physical.link").map(|(key, _)| key).collect();
+    let wanted = [1, 2].map(|n| format!("sw.a.example.org:Ethernet{n}--sw.b.example.org:Eth{n}"));
+    assert_eq!(links, wanted);
+}
+
+#[test]
 fn recorded_walks_of_a_folder_are_read_together() {
     let one = walk("sw1", "001122330001", "Ethernet", "sw2", ["Eth1", "Ethernet2"]);
     let two = walk("sw2", "001122330002", "Eth", "sw1", ["Ethernet1", "Ethernet2"]);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use groma_model::{Observation, Schema, Timestamp};
 use groma_store::{
-    Commit, Freshness, LIVE, MemoryJournal, Poll, PollOutcome, Reason, World, Writer as _, identify,
+    Commit, Freshness, LIVE, MemoryJournal, Poll, PollOutcome, Reason, World, Writer as _, check,
+    identify,
 };
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -212,4 +213,30 @@ fn addresses_that_others_take_over_mean_who_had_them_then() {
         wrong += u64::from(*meant.key != *machine(address, at / 100));
     }
     assert_eq!(wrong, 0, "of {MESSAGES}");
+}
+
+/// Each source calls a machine by its short name: nothing but the full names tells that they are two.
+#[test]
+fn two_machines_under_one_short_name_are_told() {
+    let schema = Schema::builtin();
+    let mut world = World::open(Arc::clone(&schema), Box::new(MemoryJournal::default())).unwrap();
+    let mut say = |source: &str, name: &str, address: &str| {
+        let seen = Observation::new("compute.host", "web", Timestamp(1));
+        let seen = [seen.with("fqdn", name).with("address", address)];
+        let (changes, problems) = identify(&schema, &source.into(), &seen, Timestamp(1));
+        assert_eq!(problems, []);
+        world.commit(LIVE, Commit::new(source.into(), Timestamp(1), changes)).unwrap();
+        let snapshot = world.snapshot(LIVE).unwrap();
+        let shown = check(&snapshot)
+            .into_iter()
+            .map(|problem| format!("{} [{}]", problem.place, problem.text));
+        shown.collect::<Vec<String>>()
+    };
+    assert_eq!(say("dns", "web.a.example", "10.0.0.1"), [""; 0]);
+    let same_machine = say("oob", "web.oob.example", "10.0.0.1");
+    assert_eq!(same_machine, [""; 0], "an address that both know makes it one");
+    assert_eq!(
+        say("hosts", "web.b.example", "10.0.0.2"),
+        ["host/web [web.oob.example (oob) and web.b.example (hosts)]"]
+    );
 }
