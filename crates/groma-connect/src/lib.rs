@@ -37,6 +37,7 @@ mod machine;
 mod mapping;
 pub mod netbox;
 mod probe;
+mod site_schema;
 mod snmp;
 mod suzieq;
 
@@ -52,6 +53,7 @@ pub static TOPOLOGY: &[&Importer] = &[
     &machine::IMPORTER,
     &probe::IMPORTER,
     &mapping::IMPORTER,
+    &site_schema::IMPORTER,
     &netbox::IMPORTER,
     &snmp::IMPORTER,
     &batfish::IMPORTER,

@@ -58,6 +58,15 @@ fn hosts_have_addresses() {
     assert!(world.has_problem(&["hosts:8", "has no name"]));
 }
 
+#[test]
+fn a_schema_beside_its_tables_is_no_problem() {
+    let schema = include_bytes!("../../../../examples/site-schema/power.toml");
+    let feeds = include_bytes!("../../../../examples/site-schema/power.feed.csv");
+    let world = hear(folder(&[("power.toml", schema), ("power.feed.csv", feeds)]).path());
+    assert_eq!(world.reasons(), Vec::<&str>::new());
+    assert!(world.count("power.feed") > 0);
+}
+
 /// Key, full name and address of each machine.
 fn machines(world: &World) -> Vec<(&str, &str, &str)> {
     let said = |key, attribute| world.get("compute.host", key, attribute);
