@@ -267,7 +267,8 @@ impl Resolver<'_> {
         Ok((place, key))
     }
 
-    /// The one column of an edge's kind that can name a vertex: its id, or a reference.
+    /// The one column of an edge's kind that can name a vertex: a reference, or its id, which comes
+    /// first unless both ends are of that kind.
     fn only_reference(
         &self,
         end: &EndText,
@@ -278,6 +279,10 @@ impl Resolver<'_> {
         let schema = self.view.snapshot().schema();
         let mut columns = Vec::new();
         if let (Some(kind), Held::Kind(wanted)) = (kind, &vertex.held) {
+            // An edge from something to what it refers to begins at the thing itself.
+            if kind == *wanted && edge.source.vertex != edge.destination.vertex {
+                return Ok(ID.to_owned());
+            }
             columns.extend((kind == *wanted).then(|| ID.to_owned()));
             let attributes = schema.kind(kind).attributes.iter();
             let refers = |of: &ValueType| matches!(of, ValueType::Reference(to) | ValueType::References(to) if to.contains(wanted));

@@ -10,6 +10,7 @@ mod deep;
 mod dice;
 mod handover;
 mod suspended;
+mod manual;
 mod what_if;
 mod world;
 mod written;
