@@ -26,7 +26,7 @@ use datafusion::sql::sqlparser::ast::Statement as Ast;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use groma_model::{Source, Timestamp, Version};
-use groma_store::{Fork, Turn, Writer as _};
+use groma_store::{Fork, LIVE, Turn, Writer as _};
 
 use crate::copy::{CopyForm, CopyIn};
 use crate::dml::{Verb, Write, Writer, kind_of, memory_of_changes};
@@ -324,7 +324,10 @@ impl Session {
                         "55006",
                         format!("cannot drop \"{name}\", which this session is inside of"),
                     )
-                    .with_hint("Connect to live and drop it from there."));
+                    .with_hint(match name.as_str() {
+                        LIVE => "live is the store itself and stays; a fork can be dropped.",
+                        _ => "Connect to live and drop it from there.",
+                    }));
                 }
                 let known =
                     self.engine.databases().iter().any(|database| **database.name() == *name);

@@ -9,8 +9,8 @@
 mod deep;
 mod dice;
 mod handover;
-mod suspended;
 mod manual;
+mod suspended;
 mod what_if;
 mod world;
 mod written;
