@@ -14,7 +14,7 @@ use crate::fork::DatabaseId;
 use crate::known::Known;
 use crate::set_aside::{Aside, SetAside};
 use crate::snapshot::News;
-use crate::{Commit, Fork, ForkMode, LIVE, Snapshot, Template};
+use crate::{Commit, Fork, ForkMode, LIVE, Poll, PollOutcome, Snapshot, Template};
 
 pub(crate) use history::Owner;
 use history::Stretch;
@@ -287,6 +287,9 @@ impl Database {
         state.commits += 1;
         state.problems += problems;
         state.keep(commit.problems.clone(), commit.heard_at, version);
+        if let Some(Poll { outcome: PollOutcome::Complete { since }, .. }) = &commit.poll {
+            state.settle(*since, version);
+        }
         self.segments.extend(commit.segments.iter().map(|segment| SegmentRow {
             segment: segment.clone(),
             heard_at: commit.heard_at,

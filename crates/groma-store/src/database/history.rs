@@ -115,9 +115,9 @@ impl Database {
             {
                 state.content_at = now.content_at;
             }
-            for batch in now.batches.iter().filter(|batch| batch.version <= at) {
+            if now.batches.iter().any(|kept| kept.batch.version <= at) {
                 let state = sources.entry(Arc::clone(source)).or_default();
-                state.keep_batch(Arc::clone(batch));
+                state.problems_until(now, at);
             }
         }
         let snapshot = self.snapshot.apply(back, at);

@@ -67,7 +67,17 @@ pub(super) struct SourceState {
     pub(super) problems: u64,
     problems_kept: usize,
     /// Of one commit each, the oldest first.
-    pub(super) batches: Vector<Arc<ProblemBatch>>,
+    pub(super) batches: Vector<Kept>,
+    /// How many were not kept when a complete poll settled them, and in which commit.
+    not_kept_settled: Option<(Version, u64)>,
+}
+
+/// Problems that are kept.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) batch: Arc<ProblemBatch>,
+    /// In which commit a complete poll did not repeat them; `None`: they stand.
+    settled: Option<Version>,
 }
 
 #[derive(Debug)]
@@ -78,8 +88,8 @@ pub(super) struct ProblemBatch {
 }
 
 impl Database {
-    /// What could not be understood, by source, the oldest first. Where some were not kept, one row
-    /// more says how many.
+    /// What could not be understood, by source, the oldest first, but for what a complete poll of the
+    /// source did not repeat. Where some were not kept, one row more says how many.
     pub fn problems(&self) -> impl Iterator<Item = ProblemRow> {
         let aside = self.set_aside.problems(self.snapshot.schema()).into_iter().map(|problem| {
             let (source, heard_at) = (SCHEMA_SOURCE.into(), self.set_aside.heard_at);
@@ -193,24 +203,69 @@ impl SourceState {
         self.failure.clone_from(&now.failure);
         self.commits += now.commits.saturating_sub(commits);
         self.problems += now.problems.saturating_sub(problems);
-        let new: Vec<_> =
-            now.batches.iter().rev().take_while(|batch| since < batch.version).cloned().collect();
-        new.into_iter().rev().for_each(|batch| self.keep_batch(batch));
+        for kept in &mut self.batches {
+            let same = now.batches.iter().find(|now| now.batch.version == kept.batch.version);
+            kept.settled = kept.settled.or(same.and_then(|now| now.settled));
+        }
+        let new: Vec<_> = now
+            .batches
+            .iter()
+            .rev()
+            .take_while(|kept| since < kept.batch.version)
+            .cloned()
+            .collect();
+        new.into_iter().rev().for_each(|kept| self.keep_batch(kept));
+        if self.not_kept_settled < now.not_kept_settled {
+            self.not_kept_settled = now.not_kept_settled;
+        }
+    }
+
+    /// What was told before a complete poll that does not repeat it has been put right.
+    pub(super) fn settle(&mut self, since: Timestamp, version: Version) {
+        let not_kept = self.not_kept();
+        let mut settles = not_kept > 0;
+        for kept in self.batches.iter_mut().filter(|kept| kept.batch.heard_at < since) {
+            settles |= kept.settled.is_none();
+            kept.settled.get_or_insert(version);
+        }
+        if settles {
+            self.not_kept_settled = Some((version, self.problems_not_kept()));
+        }
+    }
+
+    /// The problems as they were at a version, of which these were told until then.
+    pub(super) fn problems_until(&mut self, now: &SourceState, at: Version) {
+        for kept in now.batches.iter().filter(|kept| kept.batch.version <= at) {
+            let settled = kept.settled.filter(|version| *version <= at);
+            self.keep_batch(Kept { batch: Arc::clone(&kept.batch), settled });
+        }
+        self.not_kept_settled = now.not_kept_settled.filter(|(version, _)| *version <= at);
+    }
+
+    fn problems_not_kept(&self) -> u64 {
+        self.problems.saturating_sub(self.problems_kept as u64)
+    }
+
+    /// Of those that stand.
+    fn not_kept(&self) -> u64 {
+        let settled = self.not_kept_settled.map_or(0, |(_, count)| count);
+        self.problems_not_kept().saturating_sub(settled)
     }
 
     pub(super) fn keep(&mut self, problems: Vec<Problem>, heard_at: Timestamp, version: Version) {
         if problems.is_empty() {
             return;
         }
-        self.keep_batch(Arc::new(ProblemBatch { heard_at, version, problems }));
+        let batch = Arc::new(ProblemBatch { heard_at, version, problems });
+        self.keep_batch(Kept { batch, settled: None });
     }
 
-    pub(super) fn keep_batch(&mut self, batch: Arc<ProblemBatch>) {
-        self.problems_kept += batch.problems.len();
-        self.batches.push_back(batch);
+    fn keep_batch(&mut self, kept: Kept) {
+        self.problems_kept += kept.batch.problems.len();
+        self.batches.push_back(kept);
         while self.problems_kept > PROBLEMS_KEPT_MAX && self.batches.len() > 1 {
             if let Some(oldest) = self.batches.pop_front() {
-                self.problems_kept -= oldest.problems.len();
+                self.problems_kept -= oldest.batch.problems.len();
             }
         }
     }
@@ -222,14 +277,16 @@ impl SourceState {
             heard_at: batch.heard_at,
             version: batch.version,
         };
-        let kept = (self.batches.iter()).flat_map(move |batch| {
+        let standing = self.batches.iter().filter(|kept| kept.settled.is_none());
+        let kept = standing.flat_map(move |Kept { batch, .. }| {
             batch.problems.iter().map(move |problem| row(problem.clone(), batch))
         });
-        let not_kept = self.problems.saturating_sub(self.problems_kept as u64);
-        let counted = (self.batches.front()).filter(|_| not_kept > 0).map(move |batch| {
-            let reason = format!("{not_kept} more problems of this source were not kept");
-            row(Problem::new("", "", reason), batch)
-        });
+        let not_kept = self.not_kept();
+        let counted =
+            (self.batches.front()).filter(|_| not_kept > 0).map(move |Kept { batch, .. }| {
+                let reason = format!("{not_kept} more problems of this source were not kept");
+                row(Problem::new("", "", reason), batch)
+            });
         kept.chain(counted)
     }
 }

@@ -2,8 +2,8 @@
 
 use groma_model::{Problem, Timestamp, Version};
 use groma_store::{
-    Change, Commit, Decisions, Fork, ForkMode, LIVE, Merge, Segment, Side, Snapshot, World,
-    Writer as _, changes_between,
+    Change, Commit, Decisions, Fork, ForkMode, LIVE, Merge, Poll, PollOutcome, Segment, Side,
+    Snapshot, World, Writer as _, changes_between,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ fn name() -> impl Strategy<Value = String> {
 pub(crate) fn act() -> impl Strategy<Value = Act> {
     let mode = prop_oneof![Just(ForkMode::Frozen), Just(ForkMode::Tracking)];
     prop_oneof![
-        4 => (name(), changes(6), 0..3_usize).prop_map(|(name, changes, problems)| Act::Commit(name, changes, problems)),
+        4 => (name(), changes(6), 0..4_usize).prop_map(|(name, changes, problems)| Act::Commit(name, changes, problems)),
         1 => name().prop_map(Act::Segments),
         2 => (name(), name(), mode).prop_map(|(name, template, mode)| Act::Fork(name, template, mode)),
         1 => (name(), name(), 0..6_u64).prop_map(|(name, template, ago)| Act::ForkOfThePast(name, template, ago)),
@@ -51,9 +51,13 @@ pub(crate) fn act_on(world: &mut World, act: &Act, heard_at: Timestamp) {
     // Refusals are part of life here: they must leave no trace.
     let _ = match act {
         Act::Commit(name, changes, problems) => {
+            // The last number is a complete poll without problems.
+            let outcome = PollOutcome::Complete { since: at };
+            let poll = (*problems == 3).then_some(Poll { at, outcome });
+            let count = if poll.is_some() { 0 } else { *problems };
             let problems =
-                (0..*problems).map(|number| Problem::new(number.to_string(), "", "bad")).collect();
-            let commit = Commit { problems, ..Commit::new(source, at, changes.clone()) };
+                (0..count).map(|number| Problem::new(number.to_string(), "", "bad")).collect();
+            let commit = Commit { problems, poll, ..Commit::new(source, at, changes.clone()) };
             world.commit(name, commit).map(|_| ())
         }
         Act::Segments(name) => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use groma_model::{Problem, Source, Timestamp, Value, Version};
 use groma_store::{
-    COMMITS_KEPT_MAX, Commit, LIVE, MemoryJournal, PROBLEMS_KEPT_MAX, Segment, StoreError, World,
-    Writer as _,
+    COMMITS_KEPT_MAX, Commit, LIVE, MemoryJournal, PROBLEMS_KEPT_MAX, Poll, PollOutcome, Segment,
+    StoreError, World, Writer as _,
 };
 
 use crate::made::{commit, observations, schema};
@@ -182,4 +182,31 @@ fn what_was_thought_through_is_committed_only_if_what_it_is_about_is_still_the_s
 
     assert_eq!(world.not_before_last(Timestamp(2)), Timestamp(4), "the clock was set back");
     assert_eq!(world.not_before_last(Timestamp(9)), Timestamp(9));
+}
+
+#[test]
+fn what_a_complete_poll_does_not_repeat_is_no_problem_any_more() {
+    let mut world = World::open(schema(), Box::new(MemoryJournal::default())).unwrap();
+    let told = |source: &str, at: i64, texts: &[&str], since: Option<i64>| {
+        let at = Timestamp(at);
+        let outcome = since.map(|since| PollOutcome::Complete { since: Timestamp(since) });
+        Commit {
+            problems: texts.iter().map(|text| Problem::new("line", text, "bad")).collect(),
+            poll: outcome.map(|outcome| Poll { at, outcome }),
+            ..Commit::new(source.into(), at, Vec::new())
+        }
+    };
+    let shown = |world: &World, version: u64| -> Vec<String> {
+        let database = world.database_at(LIVE, Version(version)).unwrap();
+        database.problems().map(|row| row.problem.text).collect()
+    };
+    world.commit(LIVE, told("a", 1, &["old", "older"], None)).unwrap();
+    world.commit(LIVE, told("b", 2, &["of another"], None)).unwrap();
+    world.commit(LIVE, told("a", 5, &["new"], None)).unwrap();
+    world.commit(LIVE, told("a", 6, &[], Some(4))).unwrap();
+    assert_eq!(shown(&world, 4), ["new", "of another"]);
+    assert_eq!(shown(&world, 3), ["old", "older", "new", "of another"], "the past stays");
+    world.commit(LIVE, told("a", 7, &["old"], None)).unwrap();
+    assert_eq!(shown(&world, 5), ["new", "old", "of another"], "it may come back");
+    assert_eq!(world.sources(LIVE).unwrap()[0].problems, 4, "all that ever were");
 }
