@@ -53,20 +53,22 @@ impl Write {
         parameters: Option<ParamValues>,
     ) -> Result<String, QueryError> {
         let anew = session.engine().writing_anew();
+        let attempt = || Box::pin(self.try_once(session, who, parameters.clone()));
+        let is_moved =
+            |done: &Result<_, QueryError>| done.as_ref().is_err_and(QueryError::is_moved);
         // Whoever computes anew goes first.
         drop(anew.lock().await);
-        match self.try_once(session, who, parameters.clone()).await {
-            Err(error) if error.is_moved() => {}
-            done => return done,
-        }
-        let _turn = anew.lock().await;
-        for _ in 2..WRITES_TRIED_MAX {
-            match self.try_once(session, who, parameters.clone()).await {
-                Err(error) if error.is_moved() => {}
-                done => return done,
+        let mut done = attempt().await;
+        if is_moved(&done) {
+            let _turn = anew.lock().await;
+            for _ in 1..WRITES_TRIED_MAX {
+                done = attempt().await;
+                if !is_moved(&done) {
+                    break;
+                }
             }
         }
-        self.try_once(session, who, parameters).await
+        done
     }
 
     async fn try_once(
