@@ -19,6 +19,7 @@ mod clock;
 mod compaction;
 mod copy;
 mod derive;
+mod dialect;
 mod dml;
 mod engine;
 mod epochs;

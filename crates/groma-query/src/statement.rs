@@ -7,12 +7,12 @@ mod ignored;
 mod users;
 
 use datafusion::sql::sqlparser::ast::Statement as Ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use groma_store::ForkMode;
 
+use crate::dialect::Sql;
 use crate::graph::{self, Source};
 use crate::users::UserChange;
 use crate::{QueryError, Role, pg};
@@ -103,7 +103,7 @@ impl Statement {
 
 /// Splits a request at its semicolons and reads each statement.
 pub(crate) fn parse(text: &str) -> Result<Vec<Parsed>, QueryError> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+    let tokens = Tokenizer::new(&Sql, text)
         .tokenize_with_location()
         .map_err(|error| syntax_error(&ParserError::TokenizerError(error.to_string()), text))?;
     let statements: Vec<_> = tokens
@@ -147,7 +147,7 @@ fn without_passwords(tokens: &[TokenWithSpan]) -> String {
 
 /// The highest number of a parameter `$n` in a text; 0: it has none.
 pub(crate) fn parameter_count(text: &str) -> usize {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text).tokenize().unwrap_or_default();
+    let tokens = Tokenizer::new(&Sql, text).tokenize().unwrap_or_default();
     let numbers = tokens.iter().filter_map(|token| match token {
         Token::Placeholder(name) => name.strip_prefix('$')?.parse().ok(),
         _ => None,
@@ -186,9 +186,8 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
         .filter(|token| token.token != Token::EOF)
         .map(|token| token.token.to_string())
         .collect();
-    let mut parser = Parser::new(&PostgreSqlDialect {})
-        .with_recursion_limit(NESTING_MAX)
-        .with_tokens_with_locations(tokens);
+    let mut parser =
+        Parser::new(&Sql).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error, text))?;
     let rewritten = |ast| if pg::asks_catalog(&sql) { pg::rewrite(ast) } else { ast };
     match (parser.peek_token().token, statement) {
@@ -196,7 +195,13 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
         (Token::EOF, Ast::Declare { stmts }) => {
             cursors::declare(stmts, rewritten).map(Statement::Cursor)
         }
-        (Token::EOF, statement) => Ok(Statement::Sql(Box::new(rewritten(statement)))),
+        (Token::EOF, statement) => {
+            let mut statement = rewritten(statement);
+            if let Ast::Query(query) = &mut statement {
+                names::mark(query);
+            }
+            Ok(Statement::Sql(Box::new(statement)))
+        }
         (other, _) => Err(QueryError::new(
             QueryError::SYNTAX,
             format!("unexpected \"{other}\" after the end of the statement"),
@@ -218,8 +223,7 @@ fn source(tokens: &[TokenWithSpan], text: &str) -> Source {
 
 /// A SELECT that we wrote ourselves.
 fn parse_select(sql: &str) -> Result<Ast, QueryError> {
-    let mut statements =
-        Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| syntax_error(&error, sql))?;
+    let mut statements = Parser::parse_sql(&Sql, sql).map_err(|error| syntax_error(&error, sql))?;
     statements.pop().ok_or_else(|| QueryError::new(QueryError::SYNTAX, "a query was expected"))
 }
 
@@ -344,6 +348,17 @@ mod tests {
     fn a_request_is_split_at_semicolons_and_an_empty_one_is_a_statement_too() {
         assert_eq!(parse("SELECT ';'; SELECT 2;").unwrap().len(), 2);
         assert!(matches!(parse("  -- nothing").unwrap()[0].statement, Statement::Empty));
+    }
+
+    #[test]
+    fn calls_inside_one_another_are_read_once() {
+        for (open, close) in [("abs(", ")"), ("array[", "]"), ("row(", ")"), ("greatest(1, ", ")")]
+        {
+            let nested = format!("SELECT {}1{}", open.repeat(40), close.repeat(40));
+            assert!(parse(&nested).is_ok(), "{open}");
+            let error = parse(&nested.replace('1', &nested[7..])).unwrap_err();
+            assert!(error.message().contains("nested deeper"), "{error}");
+        }
     }
 
     #[test]

@@ -5,11 +5,11 @@ use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, Expr, FromTable, Insert, ObjectName, OrderByExpr, Query,
     SetExpr, Statement as Ast, TableFactor, TableObject, TableWithJoins, Update, Value,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::{Verb, Write, identifier};
 use crate::QueryError;
+use crate::dialect::Sql;
 use crate::kind_table::ID;
 
 impl Write {
@@ -27,7 +27,7 @@ impl Write {
     pub(crate) fn select(&self) -> Result<Ast, QueryError> {
         let wrong =
             |error: &dyn std::fmt::Display| QueryError::new(QueryError::SYNTAX, error.to_string());
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &self.select)
+        let mut statements = Parser::parse_sql(&Sql, &self.select)
             .map_err(|error| wrong(&error))?;
         let Some(Ast::Query(mut query)) = statements.pop() else {
             return Err(not_offered("this statement"));

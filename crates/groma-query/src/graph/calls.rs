@@ -7,7 +7,6 @@ use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Query, Statement as Ast, TableFactor, Value, Visit,
     VisitMut, Visitor, VisitorMut,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::fold::{CALL, unfold};
@@ -16,6 +15,7 @@ use super::text::Source;
 use super::written::find_graph;
 use super::{Matches, syntax};
 use crate::QueryError;
+use crate::dialect::Sql;
 use crate::session::Scope;
 
 /// Most GRAPH_TABLEs of one statement.
@@ -52,8 +52,7 @@ pub(crate) async fn expand_calls(
 
 fn parse_query(sql: &str) -> Result<Box<Query>, QueryError> {
     let wrong = |text: String| QueryError::new(QueryError::SYNTAX, text);
-    let mut statements =
-        Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(|error| wrong(error.to_string()))?;
+    let mut statements = Parser::parse_sql(&Sql, sql).map_err(|error| wrong(error.to_string()))?;
     match statements.pop() {
         Some(Ast::Query(query)) => Ok(query),
         _ => Err(wrong("a GRAPH_TABLE was not understood".into())),

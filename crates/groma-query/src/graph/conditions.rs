@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::text::{Expression, Source, Token};
 use crate::QueryError;
+use crate::dialect::Sql;
 
 /// Deepest nesting of an expression.
 const NESTING_MAX: usize = 64;
@@ -106,7 +106,7 @@ pub(super) fn parsed(expression: &Expression) -> Result<Expr, QueryError> {
         let message = message.strip_prefix("sql parser error: ").unwrap_or(&message).to_owned();
         QueryError::new(QueryError::SYNTAX, message).at(expression.at)
     };
-    let mut parser = Parser::new(&PostgreSqlDialect {})
+    let mut parser = Parser::new(&Sql)
         .with_recursion_limit(NESTING_MAX)
         .try_with_sql(&expression.text)
         .map_err(|error| wrong(error.to_string()))?;

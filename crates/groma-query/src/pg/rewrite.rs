@@ -13,7 +13,6 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value,
     VisitMut, VisitorMut,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion_pg_catalog::sql::rules::{
     AliasDuplicatedProjectionRewrite, CurrentUserVariableToSessionUserFunctionCall,
@@ -23,6 +22,7 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::relations::catalog_oid;
+use crate::dialect::Sql;
 
 /// Tables that have no rows on any server of ours. A join with one of them is empty.
 const ALWAYS_EMPTY: [&str; 28] = [
@@ -492,5 +492,5 @@ fn null() -> Expr {
 }
 
 fn parse_expr(text: &str) -> Option<Expr> {
-    Parser::new(&PostgreSqlDialect {}).try_with_sql(text).ok()?.parse_expr().ok()
+    Parser::new(&Sql).try_with_sql(text).ok()?.parse_expr().ok()
 }
