@@ -1,6 +1,7 @@
 //! INSERT, UPDATE and DELETE on the tables of kinds: the rows are found by a SELECT over the same
 //! snapshot, become facts of the source `sql:<user>`, and are committed at once, all or nothing.
 
+mod parameters;
 mod read;
 
 use std::collections::HashSet;

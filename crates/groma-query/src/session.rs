@@ -410,7 +410,13 @@ impl Session {
         }
     }
 
-    async fn run_ast(&self, ast: Ast, who: &Who, bound: Bound) -> Result<Outcome, QueryError> {
+    async fn run_ast(
+        &self,
+        mut ast: Ast,
+        who: &Who,
+        mut bound: Bound,
+    ) -> Result<Outcome, QueryError> {
+        bound.put_into_calls(&mut ast)?;
         match &ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
                 let write = Write::read(&ast)?;
@@ -471,10 +477,11 @@ impl Session {
         &self,
         verb: CursorVerb,
         who: &Who,
-        bound: Bound,
+        mut bound: Bound,
     ) -> Result<Outcome, QueryError> {
         match verb {
-            CursorVerb::Declare { name, hold, query } => {
+            CursorVerb::Declare { name, hold, mut query } => {
+                bound.put_into_calls(&mut query)?;
                 let depth = self.transaction().depth();
                 self.cursors().check(&name, hold, depth)?;
                 let (schema, stream) = Box::pin(self.rows(*query, who, bound)).await?;

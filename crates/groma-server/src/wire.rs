@@ -12,6 +12,7 @@ mod connection;
 mod copy;
 mod error;
 mod extended;
+mod parameters;
 mod rows;
 mod simple;
 mod startup;

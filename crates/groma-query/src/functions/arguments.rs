@@ -121,6 +121,7 @@ impl TableFunctionImpl for &'static Function {
             QueryError::new(QueryError::NO_FUNCTION, format!("{}: {reason}", function.name))
                 .with_hint(format!("Call {}: {}", function.usage, function.doc))
         };
+        let is_bound = args.exprs().iter().all(|argument| !is_parameter(argument));
         let texts = (args.exprs().iter())
             .map(|argument| {
                 constant(argument).ok_or_else(|| wrong(format!("{argument} is not a constant")))
@@ -138,10 +139,11 @@ impl TableFunctionImpl for &'static Function {
         let database = config.options().catalog.default_catalog.clone();
         let call = Call { function: function.name, texts, databases, database, who };
         let schema = arrow_schema(function.columns.iter().map(|column| (column.name, column.of)));
-        Ok(Arc::new(RowsTable::new(
-            schema,
-            Arc::new(move |sheet: &mut Sheet| (function.rows)(&call, sheet)),
-        )))
+        let rows = move |sheet: &mut Sheet| match is_bound {
+            true => (function.rows)(&call, sheet),
+            false => Err(unbound().into()),
+        };
+        Ok(Arc::new(RowsTable::new(schema, Arc::new(rows))))
     }
 }
 
@@ -153,7 +155,21 @@ pub(super) fn whole_number(text: Option<&str>, name: &str) -> Result<Option<u32>
     Ok(text.map(|text| text.parse().map_err(|_| wrong(text))).transpose()?)
 }
 
-/// A constant as text; `Some(None)` is NULL.
+/// Whether the value is still to come; see [`super::bound`].
+fn is_parameter(argument: &Expr) -> bool {
+    match argument {
+        Expr::Placeholder(_) => true,
+        Expr::Cast(cast) => is_parameter(&cast.expr),
+        _ => false,
+    }
+}
+
+fn unbound() -> QueryError {
+    QueryError::new("42P02", "a parameter has no value")
+        .with_hint("Prepare the statement and give its parameters, or write the values into it.")
+}
+
+/// A constant as text; `Some(None)` is NULL, or a parameter.
 fn constant(argument: &Expr) -> Option<Option<String>> {
     match argument {
         Expr::Literal(literal, _) if literal.is_null() => Some(None),
@@ -163,6 +179,7 @@ fn constant(argument: &Expr) -> Option<Option<String>> {
         ) => Some(text.clone()),
         Expr::Literal(literal, _) => Some(Some(literal.to_string())),
         Expr::Cast(cast) => constant(&cast.expr),
+        Expr::Placeholder(_) => Some(None),
         _ => None,
     }
 }

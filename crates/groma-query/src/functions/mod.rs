@@ -3,6 +3,7 @@
 
 mod abandoned;
 mod arguments;
+pub(crate) mod bound;
 mod capacity_chain;
 mod capacity_history;
 mod capacity_needed;

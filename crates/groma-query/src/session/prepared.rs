@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ParamValues;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan};
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 
-use super::Session;
 use super::cursors::no_cursor;
 use crate::QueryError;
 use crate::catalog::Databases;
 use crate::dml::Write;
 use crate::settings::Settings;
 use crate::statement::{self, CursorVerb, Parsed, Statement};
+use crate::{QueryError, functions};
 
 /// A statement read once, to be run with parameters.
 pub struct Prepared {
@@ -37,6 +38,18 @@ pub(super) struct Planned {
 pub(super) struct Bound {
     pub(super) parameters: Option<ParamValues>,
     pub(super) planned: Option<Planned>,
+}
+
+impl Bound {
+    /// Puts the values into calls of table functions, see [`functions::bound`].
+    pub(super) fn put_into_calls(&mut self, ast: &mut Ast) -> Result<(), QueryError> {
+        if let Some(parameters) = &self.parameters
+            && functions::bound::put_parameters(ast, parameters)?
+        {
+            self.planned = None;
+        }
+        Ok(())
+    }
 }
 
 impl Prepared {
@@ -95,9 +108,12 @@ impl Session {
 
     async fn describe(&self, ast: &Ast) -> Result<Described, QueryError> {
         let scope = self.scope(&self.who)?;
+        let mut written = BTreeMap::new();
         let (plan, rows) = match ast {
             Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => {
-                (scope.plan(Write::read(ast)?.select()?).await?, false)
+                let write = Write::read(ast)?;
+                written = write.parameter_types(ast, self, &scope)?;
+                (scope.plan(write.select()?).await?, false)
             }
             _ if self.settings().answers(ast) => {
                 return Ok(Described {
@@ -109,7 +125,7 @@ impl Session {
         };
         let mut named: BTreeMap<_, _> = plan.get_parameter_types()?.into_iter().collect();
         add_cast_types(&plan, &mut named)?;
-        let types = (named.into_iter())
+        let mut types: BTreeMap<usize, _> = (named.into_iter())
             .filter_map(|(name, of)| Some((name.strip_prefix('$')?.parse().ok()?, of)))
             .collect();
         let schema = rows.then(|| Arc::clone(plan.schema().inner()));
@@ -118,20 +134,34 @@ impl Session {
     }
 }
 
-/// `$1::int` says of what type `$1` is; the engine itself looks only at what it is compared with.
+/// `$1::int` says of what type `$1` is, and `id = any($1)` that it is a list of such; the engine itself
+/// looks only at what it is compared with.
 fn add_cast_types(
     plan: &LogicalPlan,
     types: &mut BTreeMap<String, Option<DataType>>,
 ) -> Result<(), QueryError> {
+    let mut add = |expression: &Expr, of: Option<DataType>| {
+        if let Expr::Placeholder(placeholder) = expression
+            && let Some(known) = types.get_mut(&placeholder.id)
+            && known.is_none()
+        {
+            *known = of;
+        }
+    };
     plan.apply_with_subqueries(|node| {
+        let schema = merge_schema(&node.inputs());
         node.apply_expressions(|expression| {
             expression.apply(|inner| {
-                if let Expr::Cast(cast) = inner
-                    && let Expr::Placeholder(placeholder) = cast.expr.as_ref()
-                    && let Some(of) = types.get_mut(&placeholder.id)
-                    && of.is_none()
-                {
-                    *of = Some(cast.field.data_type().clone());
+                match inner {
+                    Expr::Cast(cast) => add(&cast.expr, Some(cast.field.data_type().clone())),
+                    Expr::ScalarFunction(call) if call.name() == "array_has" => {
+                        if let [list, item] = call.args.as_slice() {
+                            let item = item.get_type(&schema).ok();
+                            let list_of = |item| DataType::new_list(item, true);
+                            add(list, item.filter(|of| !of.is_null()).map(list_of));
+                        }
+                    }
+                    _ => {}
                 }
                 Ok(TreeNodeRecursion::Continue)
             })

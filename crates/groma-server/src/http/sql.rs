@@ -177,10 +177,11 @@ fn given(value: Value) -> Result<Given, QueryError> {
             (None, Some(float)) => Given::Float(float),
             (None, None) => Given::Text(number.to_string()),
         },
-        Value::Array(_) | Value::Object(_) => {
+        Value::Array(items) => Given::List(items.into_iter().map(given).collect::<Result<_, _>>()?),
+        Value::Object(_) => {
             return Err(QueryError::new(
                 QueryError::NOT_SUPPORTED,
-                "a parameter is a text, a number, a truth or null",
+                "a parameter is a text, a number, a truth, null or a list of such",
             ));
         }
     })

@@ -4,8 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use arrow_pg::datatypes::df::deserialize_parameters;
-use arrow_pg::datatypes::{arrow_schema_to_pg_fields, into_pg_type};
+use arrow_pg::datatypes::arrow_schema_to_pg_fields;
 use async_trait::async_trait;
 use futures::{Sink, SinkExt};
 use groma_query::Prepared;
@@ -28,8 +27,9 @@ use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 use super::Door;
 use super::connection::Connection;
 use super::copy;
-use super::error::{internal, refused};
-use super::simple::{Answer, begin, complete, refuse_in_failed_transaction, tell};
+use super::error::{internal, refused, to_wire};
+use super::parameters;
+use super::simple::{Answer, begin, check, complete, tell};
 use crate::work::Limits;
 
 /// A statement that was planned once.
@@ -65,10 +65,7 @@ impl QueryParser for Planner {
     }
 
     fn get_parameter_types(&self, statement: &Statement) -> PgWireResult<Vec<Type>> {
-        // As PostgreSQL does, a parameter of which nothing is known is a text.
-        (statement.prepared.parameter_types().iter())
-            .map(|known| known.as_ref().map_or(Ok(Type::TEXT), into_pg_type))
-            .collect()
+        parameters::types(&statement.prepared)
     }
 
     fn get_result_schema(
@@ -237,9 +234,8 @@ where
     let statement = &portal.statement.statement;
     refuse_in_failed_transaction(client.transaction_status(), &statement.sql)?;
     connection.metrics.statements.fetch_add(1, Relaxed);
-    let types = statement.prepared.parameter_types();
-    let types: Vec<_> = types.iter().map(Option::as_ref).collect();
-    let parameters = deserialize_parameters(portal, &types)?;
+    let given = parameters::read(portal, &statement.prepared)?;
+    let parameters = statement.prepared.bind(given).map_err(to_wire)?;
     let session = Arc::clone(&connection.session);
     let prepared = Arc::clone(&statement.prepared);
     let work = async move { begin(session.run(&prepared, parameters).await?).await };
