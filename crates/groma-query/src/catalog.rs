@@ -28,13 +28,15 @@ use crate::{Engine, QueryError, Role, View, Who, messages, tables};
 pub(crate) struct Asker {
     pub(crate) accounting: Accounting,
     pub(crate) who: Arc<Who>,
+    /// Whether it said that it only reads.
+    pub(crate) read_only: bool,
 }
 
 impl Asker {
     /// For what is shown to all alike.
     pub(crate) fn nobody() -> Asker {
         let nobody = Who { role: Role::Reader, ..Who::owner("") };
-        Asker { accounting: Accounting::default(), who: Arc::new(nobody) }
+        Asker { accounting: Accounting::default(), who: Arc::new(nobody), read_only: true }
     }
 }
 
@@ -77,6 +79,11 @@ impl Databases {
     /// Where it is noted what the statement changes.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Refuses to change something where it was said that nothing is written.
+    pub(crate) fn may_write(&self, what: &str) -> Result<(), QueryError> {
+        if self.asker.read_only { Err(read_only(what)) } else { Ok(()) }
     }
 
     /// Its name.
@@ -137,6 +144,13 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
     }
+}
+
+/// That something cannot be changed inside of a transaction that only reads.
+pub(crate) fn read_only(what: &str) -> QueryError {
+    let reason = format!("cannot execute {what} in a read-only transaction");
+    QueryError::new(QueryError::READ_ONLY, reason)
+        .with_hint("Say BEGIN READ WRITE, or SET default_transaction_read_only = off.")
 }
 
 impl fmt::Debug for Databases {

@@ -47,6 +47,7 @@ use prepared::{Bound, Planned};
 pub(crate) use scope::Scope;
 pub use transaction::SAVEPOINTS_MAX;
 use transaction::Transaction;
+pub(crate) use transaction::read_only;
 
 /// What a statement came to.
 pub enum Outcome {
@@ -247,7 +248,7 @@ impl Session {
             self.begin_line(&text);
         }
         let result = match self.who_now() {
-            Ok(who) => match who.may(needs, first_words(&text)) {
+            Ok(who) => match self.may(&who, needs, first_words(&text)) {
                 Ok(()) => self.run_statement(statement, &text, who, bound).await,
                 Err(error) => Err(error),
             },
@@ -258,6 +259,26 @@ impl Session {
             self.end_line(result.as_ref().err());
         }
         result
+    }
+
+    /// Refuses what needs a larger role, or would write where it was said that nothing is written.
+    fn may(&self, who: &Who, needs: Role, what: &str) -> Result<(), QueryError> {
+        who.may(needs, what)?;
+        match needs > Role::Reader && self.is_read_only() {
+            true => Err(crate::catalog::read_only(what)),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether it may only read: its transaction, or else its setting, says so.
+    fn is_read_only(&self) -> bool {
+        let said = self.transaction().read_only();
+        said.unwrap_or_else(|| self.settings().read_only())
+    }
+
+    /// After an error inside a transaction: its end cannot be called a success.
+    pub fn note_failure(&self) {
+        self.transaction().note_failure();
     }
 
     /// Who it is, with what it may do at this moment.
@@ -424,8 +445,15 @@ impl Session {
                 Ok(Outcome::Command { tag })
             }
             _ if self.settings().answers(&ast) => {
+                let failed = self.transaction().has_failed();
                 self.follow(&ast)?;
-                self.settings().answer(&ast)
+                let read_only = self.is_read_only();
+                self.settings().note_read_only(read_only);
+                match ast {
+                    // As PostgreSQL, so that a client does not take it for done.
+                    Ast::Commit { .. } if failed => Ok(command("ROLLBACK")),
+                    _ => self.settings().answer(&ast),
+                }
             }
             Ast::Query(_)
             | Ast::Explain { .. }

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::sql::sqlparser::ast::{Expr, Set, Statement, Value};
 
+use crate::session::read_only;
 use crate::{Outcome, QueryError};
 
 /// How the volume of traffic is counted; `SET groma.accounting`.
@@ -22,6 +23,7 @@ pub(crate) enum Accounting {
 }
 
 const ACCOUNTING: &str = "groma.accounting";
+const READ_ONLY: &str = "default_transaction_read_only";
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 
 /// Settings that clients ask for, with the answers that never change.
@@ -54,6 +56,8 @@ pub(crate) struct Settings {
     set: HashMap<String, String>,
     /// The statement timeout where nothing is set.
     timeout: Option<Duration>,
+    /// Whether the transaction only reads, for whoever asks.
+    transaction_read_only: bool,
 }
 
 impl Settings {
@@ -72,6 +76,17 @@ impl Settings {
             Some("bytes") => Accounting::Bytes,
             _ => Accounting::default(),
         }
+    }
+
+    /// Whether transactions only read, where they do not say.
+    pub(crate) fn read_only(&self) -> bool {
+        let set = self.set.get(READ_ONLY).map(|set| set.to_ascii_lowercase());
+        matches!(set.as_deref(), Some("on" | "true" | "yes" | "1" | "t"))
+    }
+
+    /// Remembers, for whoever asks, whether the transaction only reads.
+    pub(crate) fn note_read_only(&mut self, read_only: bool) {
+        self.transaction_read_only = read_only;
     }
 
     /// Whether the statement is about settings or transactions, which need no planning.
@@ -157,6 +172,10 @@ impl Settings {
             ACCOUNTING => Some("hop-bytes".to_owned()),
             STATEMENT_TIMEOUT => {
                 Some(format!("{}ms", self.timeout.unwrap_or_default().as_millis()))
+            }
+            READ_ONLY => Some("off".to_owned()),
+            "transaction_read_only" => {
+                Some(if self.transaction_read_only { "on" } else { "off" }.to_owned())
             }
             "application_name" | "search_path" => Some(String::new()),
             _ => None,

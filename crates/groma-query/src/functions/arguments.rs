@@ -76,7 +76,8 @@ impl Call {
         needs: Role,
         change: impl FnOnce(&Engine) -> Result<T>,
     ) -> Result<T> {
-        let changed = match self.who.may(needs, self.function) {
+        let allowed = self.who.may(needs, self.function);
+        let changed = match allowed.and_then(|()| self.databases.may_write(self.function)) {
             Ok(()) => change(self.engine()),
             Err(error) => Err(error.into()),
         };

@@ -94,6 +94,9 @@ impl Session {
     }
 
     pub(super) fn asker(&self, who: &Who) -> Asker {
-        Asker { accounting: self.settings().accounting(), who: Arc::new(who.clone()) }
+        // Each lock is given back before the next is taken.
+        let accounting = self.settings().accounting();
+        let read_only = self.is_read_only();
+        Asker { accounting, who: Arc::new(who.clone()), read_only }
     }
 }

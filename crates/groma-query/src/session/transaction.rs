@@ -5,7 +5,9 @@
 //! think in transactions work, holds their cursors, and a ROLLBACK that should take back what was
 //! written says that it does not.
 
-use datafusion::sql::sqlparser::ast::{Ident, Statement as Ast};
+use datafusion::sql::sqlparser::ast::{
+    Ident, Set, Statement as Ast, TransactionAccessMode, TransactionMode,
+};
 
 use super::Notice;
 use crate::QueryError;
@@ -18,6 +20,10 @@ pub const SAVEPOINTS_MAX: usize = 1_000;
 pub(super) struct Transaction {
     /// The transaction itself, then its savepoints, the oldest first; empty: outside.
     levels: Vec<Level>,
+    /// What it said of itself: whether it only reads.
+    read_only: Option<bool>,
+    /// Whether an error came that no ROLLBACK TO SAVEPOINT has healed.
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -39,6 +45,21 @@ impl Transaction {
         self.levels.len()
     }
 
+    /// Whether it only reads; `None`: it did not say, or there is none.
+    pub(super) fn read_only(&self) -> Option<bool> {
+        self.read_only.filter(|_| self.depth() > 0)
+    }
+
+    /// Whether it can only be rolled back.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Remembers that a statement failed.
+    pub(super) fn note_failure(&mut self) {
+        self.failed = self.depth() > 0;
+    }
+
     /// Remembers that a statement wrote.
     pub(super) fn note_write(&mut self) {
         if let Some(level) = self.levels.last_mut() {
@@ -52,9 +73,21 @@ impl Transaction {
     /// It is about a savepoint that is not there, or of no transaction.
     pub(super) fn follow(&mut self, ast: &Ast) -> Result<Option<Notice>, QueryError> {
         match ast {
-            Ast::StartTransaction { .. } if self.levels.is_empty() => {
+            Ast::StartTransaction { modes, .. } if self.levels.is_empty() => {
                 self.levels.push(Level::new(String::new()));
+                (self.read_only, self.failed) = (read_only(modes), false);
             }
+            Ast::Set(Set::SetTransaction { modes, session: false, .. }) => {
+                self.read_only = read_only(modes).or(self.read_only);
+            }
+            Ast::Set(Set::SingleAssignment { variable, values, .. })
+                if variable.to_string().eq_ignore_ascii_case("transaction_read_only") =>
+            {
+                let value = values.first().map(|value| value.to_string().to_ascii_lowercase());
+                let off = ["off", "false", "'off'", "'false'", "0"];
+                self.read_only = Some(!value.is_some_and(|value| off.contains(&value.as_str())));
+            }
+            Ast::Commit { .. } if self.failed => return Ok(self.roll_back(0)),
             Ast::Commit { .. } => self.levels.clear(),
             Ast::Rollback { savepoint: None, .. } => return Ok(self.roll_back(0)),
             Ast::Rollback { savepoint: Some(name), .. } => {
@@ -87,6 +120,7 @@ impl Transaction {
     }
 
     fn roll_back(&mut self, depth: usize) -> Option<Notice> {
+        self.failed = false;
         let wrote = self.levels.drain(depth..).any(|level| level.wrote);
         wrote.then(nothing_taken_back)
     }
@@ -107,6 +141,14 @@ impl Transaction {
             .map(|place| place + 1)
             .ok_or_else(|| QueryError::new("3B001", format!("savepoint \"{name}\" does not exist")))
     }
+}
+
+/// What the modes of a transaction say of whether it only reads; `None`: nothing.
+pub(crate) fn read_only(modes: &[TransactionMode]) -> Option<bool> {
+    modes.iter().rev().find_map(|mode| match mode {
+        TransactionMode::AccessMode(access) => Some(*access == TransactionAccessMode::ReadOnly),
+        TransactionMode::IsolationLevel(_) => None,
+    })
 }
 
 /// As PostgreSQL reads a name: in lower case, if it is not quoted.

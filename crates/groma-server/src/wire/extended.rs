@@ -56,7 +56,7 @@ impl QueryParser for Planner {
         C: ClientInfo + Unpin + Send + Sync,
     {
         let connection = Connection::of(client)?;
-        refuse_in_failed_transaction(client.transaction_status(), sql)?;
+        check(&connection, client.transaction_status(), sql)?;
         let limits = connection.begin();
         let (session, text) = (Arc::clone(&connection.session), sql.to_owned());
         let prepared =
@@ -232,7 +232,7 @@ where
     C: ClientInfo + Unpin + Send + Sync,
 {
     let statement = &portal.statement.statement;
-    refuse_in_failed_transaction(client.transaction_status(), &statement.sql)?;
+    check(connection, client.transaction_status(), &statement.sql)?;
     connection.metrics.statements.fetch_add(1, Relaxed);
     let given = parameters::read(portal, &statement.prepared)?;
     let parameters = statement.prepared.bind(given).map_err(to_wire)?;

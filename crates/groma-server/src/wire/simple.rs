@@ -72,7 +72,7 @@ impl Door {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        refuse_in_failed_transaction(client.transaction_status(), &sql)?;
+        check(connection, client.transaction_status(), &sql)?;
         let limits = connection.begin();
         let session = Arc::clone(&connection.session);
         let requests = connection.work(&limits, async move { session.read(&sql) }).await?;
@@ -196,11 +196,24 @@ where
     Ok(())
 }
 
-/// After an error inside `BEGIN`, nothing runs until the block ends, as in PostgreSQL.
-pub(crate) fn refuse_in_failed_transaction(
+/// Whether a statement may be read at all, with what the session should know of before.
+pub(crate) fn check(
+    connection: &Connection,
     status: TransactionStatus,
     sql: &str,
 ) -> PgWireResult<()> {
+    // The library puts this character in the place of bytes that are no text.
+    if sql.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(refused("22021", "invalid byte sequence for encoding \"UTF8\""));
+    }
+    if status == TransactionStatus::Error {
+        connection.session.note_failure();
+    }
+    refuse_in_failed_transaction(status, sql)
+}
+
+/// After an error inside `BEGIN`, nothing runs until the block ends, as in PostgreSQL.
+fn refuse_in_failed_transaction(status: TransactionStatus, sql: &str) -> PgWireResult<()> {
     let first = sql.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty());
     let ends = ["rollback", "commit", "end", "abort"];
     let ends_the_block =

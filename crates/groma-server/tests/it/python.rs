@@ -95,3 +95,108 @@ assert list(frame["farm"]) == ["bills", "orders", "orders"], frame
 "#,
     );
 }
+
+#[test]
+fn parameters_are_null_lists_and_arguments_of_functions() {
+    let served = Served::world();
+    python(
+        &served,
+        served.address.port(),
+        r#"
+import sys, psycopg
+dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
+with psycopg.connect(dsn, autocommit=True) as db:
+    def one(sql, *values): return db.execute(sql, values).fetchone()
+    insert = "INSERT INTO physical.device (id, tier, role, description) VALUES (%s, %s, %s, %s)"
+    db.execute(insert, ("q1", None, "tor", "{swp1}"))
+    db.execute(insert, ("a,b", 3, None, None))
+    assert one("SELECT tier, role, description FROM physical.device WHERE id = %s", "q1") == (None, "tor", "{swp1}")
+    db.execute("UPDATE physical.device SET tier = %s, role = %s WHERE id = %s", (None, "spine", "a,b"))
+    assert one("SELECT tier, role FROM physical.device WHERE id = %s", "a,b") == (None, "spine")
+    assert one("SELECT %s, coalesce(%s, 7)", None, None) == (None, 7)
+    def ids(values): return db.execute("SELECT id FROM physical.device WHERE id = any(%s) ORDER BY id", (values,)).fetchall()
+    assert ids(["a,b", "q1", None]) == [("a,b",), ("q1",)] and ids(["x"]) == [] and ids([]) == []
+    try:
+        db.execute("UPDATE physical.device SET tier = %s WHERE id = 'q1'", ("high",))
+        assert False
+    except psycopg.errors.InvalidTextRepresentation as error:
+        assert "parameter $1" in str(error), error
+    ends = [id for (id,) in db.execute("SELECT id FROM service.instance ORDER BY id LIMIT 2").fetchall()]
+    paths = [
+        db.execute("SELECT * FROM path(%s, %s)", ends, binary=binary).fetchall()
+        for binary in (False, True)
+    ]
+    literal = db.execute(f"SELECT * FROM path('{ends[0]}', '{ends[1]}')").fetchall()
+    assert paths == [literal, literal] and literal, (paths, literal)
+    try:
+        db.execute("SELECT * FROM path(%s, %s)", (ends[0], "nowhere"))
+        assert False
+    except psycopg.errors.UndefinedObject as error:
+        assert "nowhere" in str(error), error
+"#,
+    );
+}
+
+#[test]
+fn asyncpg_gives_values_of_the_types_that_it_is_told() {
+    let served = Served::world();
+    python(
+        &served,
+        served.address.port(),
+        r#"
+import sys, asyncio, asyncpg
+async def main():
+    db = await asyncpg.connect(host="127.0.0.1", port=int(sys.argv[1]), user="tester", database="live")
+    await db.execute("INSERT INTO physical.device (id, tier) VALUES ($1, $2)", "ap2", 3)
+    await db.execute("UPDATE physical.device SET tier = $1 WHERE id = $2", None, "ap2")
+    row = await db.fetchrow("SELECT id, tier FROM physical.device WHERE id = any($1)", ["ap2", "x"])
+    assert tuple(row) == ("ap2", None), row
+    await db.close()
+asyncio.run(main())
+"#,
+    );
+}
+
+#[test]
+fn who_says_that_nothing_is_written_writes_nothing() {
+    let served = Served::world();
+    python(
+        &served,
+        served.address.port(),
+        r#"
+import sys, psycopg
+dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
+def refused(db, *statements):
+    for sql in statements:
+        try:
+            db.execute(sql)
+            assert False, sql
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            assert error.diag.message_hint, error
+insert = "INSERT INTO service.farm (id) VALUES ('never')"
+with psycopg.connect(dsn, autocommit=True) as db:
+    db.execute("BEGIN READ ONLY")
+    assert db.execute("SHOW transaction_read_only").fetchone() == ("on",)
+    refused(db, insert)
+    db.execute("ROLLBACK")
+    db.execute("SET default_transaction_read_only = on")
+    refused(db, insert, "DELETE FROM service.farm", "CREATE DATABASE f TEMPLATE live",
+        "SELECT * FROM entity_alias('service.farm', 'a', 'b')")
+    db.execute("SET default_transaction_read_only = off")
+    db.execute("INSERT INTO service.farm (id) VALUES ('kept')")
+    warnings = []
+    db.add_notice_handler(lambda told: warnings.append(told.message_primary))
+    db.execute("BEGIN")
+    db.execute("INSERT INTO service.farm (id) VALUES ('also-kept')")
+    try:
+        db.execute("SELECT nothing")
+    except psycopg.Error:
+        pass
+    assert db.execute("COMMIT").statusmessage == "ROLLBACK"
+    assert len(warnings) == 1 and "takes nothing back" in warnings[0], warnings
+with psycopg.connect(dsn) as db:
+    db.read_only = True
+    refused(db, insert)
+"#,
+    );
+}
