@@ -8,6 +8,7 @@ mod ledger;
 mod prepared;
 mod scope;
 mod transaction;
+mod types;
 mod yielding;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -130,6 +131,7 @@ impl Session {
         let config = SessionConfig::new()
             .with_default_catalog_and_schema(database, "public")
             .with_information_schema(false)
+            .set_str("datafusion.execution.time_zone", "UTC")
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
             .with_extension(Arc::new(Scans::of_session(engine.scans())));
@@ -137,6 +139,7 @@ impl Session {
         let builder = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
+            .with_analyzer_rules(types::rules())
             .with_runtime_env(memory::runtime_of_session(engine.runtime(), memory)?)
             .with_physical_optimizer_rule(Arc::new(yielding::YieldAfterJoins))
             .with_query_planner(Arc::new(graph::GraphPlanner));

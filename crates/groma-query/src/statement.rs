@@ -4,6 +4,7 @@ mod chains;
 pub(crate) mod copy;
 mod cursors;
 mod ignored;
+mod meaning;
 mod users;
 
 use datafusion::sql::sqlparser::ast::Statement as Ast;
@@ -189,6 +190,7 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
     let mut parser =
         Parser::new(&Sql).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
     let statement = parser.parse_statement().map_err(|error| syntax_error(&error, text))?;
+    let statement = meaning::keep(statement)?;
     let rewritten = |ast| if pg::asks_catalog(&sql) { pg::rewrite(ast) } else { ast };
     match (parser.peek_token().token, statement) {
         (Token::EOF, copy @ Ast::Copy { .. }) => Ok(Statement::Copy(Box::new(copy::read(copy)?))),

@@ -9,6 +9,7 @@ mod functions;
 mod relations;
 mod rewrite;
 mod tables;
+mod to_char;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -49,6 +50,8 @@ pub(crate) fn install(
         .map_err(|error| *error)?;
     context.register_udf(constant("version", VERSION));
     context.register_udf(constant("session_user", user));
+    context.register_udf(constant("user", user));
+    to_char::install(context);
     functions::register(context, engine, database);
     Ok(())
 }
