@@ -5,6 +5,7 @@ mod bounded;
 mod cursors;
 mod export;
 mod ledger;
+pub(crate) mod names;
 mod prepared;
 mod scope;
 mod transaction;
@@ -501,7 +502,8 @@ impl Session {
         if let Some(parameters) = bound.parameters {
             plan = plan.with_param_values(parameters)?;
         }
-        scope.execute(plan).await
+        let (schema, stream) = scope.execute(plan).await?;
+        Ok(names::told(schema, stream))
     }
 
     async fn run_cursor(
@@ -613,6 +615,10 @@ fn command(tag: &str) -> Outcome {
 fn not_offered(ast: &Ast) -> QueryError {
     let text = ast.to_string();
     let verb: Vec<&str> = text.split_whitespace().take(2).collect();
-    QueryError::new(QueryError::NOT_SUPPORTED, format!("{} is not offered", verb.join(" ")))
-        .with_hint("Tables come from the schema of kinds: SELECT, INSERT, UPDATE and DELETE work on them, CREATE and DROP on databases.")
+    let reason = format!("{} is not offered", verb.join(" "));
+    let error = QueryError::new(QueryError::NOT_SUPPORTED, reason);
+    match verb.first() {
+        Some(&("CREATE" | "DROP" | "ALTER" | "TRUNCATE" | "COMMENT")) => error.with_hint("Tables come from the schema of kinds: SELECT, INSERT, UPDATE and DELETE work on them, CREATE and DROP on databases."),
+        _ => error,
+    }
 }

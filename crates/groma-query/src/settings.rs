@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::timezone::Tz;
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_plan::memory::MemoryStream;
-use datafusion::sql::sqlparser::ast::{Expr, Set, Statement, Value};
+use datafusion::sql::sqlparser::ast::{Expr, Reset, Set, Statement, Value};
 
 use crate::session::read_only;
 use crate::{Outcome, QueryError};
@@ -101,6 +102,8 @@ impl Settings {
                 | Statement::Savepoint { .. }
                 | Statement::ReleaseSavepoint { .. }
                 | Statement::Discard { .. }
+                | Statement::Reset(_)
+                | Statement::UNLISTEN { .. }
                 | Statement::Deallocate { .. }
         )
     }
@@ -133,13 +136,34 @@ impl Settings {
                 self.set.clear();
                 "DISCARD ALL"
             }
+            Statement::Reset(reset) => {
+                match &reset.reset {
+                    Reset::ALL => self.set.clear(),
+                    Reset::ConfigurationParameter(name) => {
+                        self.set.remove(&name.to_string().to_lowercase().replace('"', ""));
+                    }
+                }
+                "RESET"
+            }
+            // Nobody notifies, so that there is nothing to end.
+            Statement::UNLISTEN { .. } => "UNLISTEN",
             _ => "DEALLOCATE",
         };
         Ok(Outcome::Command { tag: tag.to_owned() })
     }
 
     fn set(&mut self, set: &Set) -> Result<(), QueryError> {
-        let Set::SingleAssignment { variable, values, .. } = set else { return Ok(()) };
+        let (variable, values) = match set {
+            Set::SingleAssignment { variable, values, .. } => (variable, values),
+            Set::SetTransaction { modes, session: true, .. } => {
+                if let Some(read_only) = read_only(modes) {
+                    self.set.insert(READ_ONLY.into(), if read_only { "on" } else { "off" }.into());
+                }
+                return Ok(());
+            }
+            Set::SetTimeZone { value, .. } => return check_zone(&plain(value)),
+            _ => return Ok(()),
+        };
         let name = variable.to_string().to_lowercase().replace('"', "");
         let value = values.iter().map(plain).collect::<Vec<_>>().join(", ");
         match name.as_str() {
@@ -150,6 +174,7 @@ impl Settings {
                 )
                 .with_hint("It is 'bytes' or 'hop-bytes'."));
             }
+            "timezone" | "time zone" => return check_zone(&value),
             STATEMENT_TIMEOUT if parse_timeout(&value).is_none() => {
                 return Err(QueryError::new(QueryError::BAD_VALUE, format!("{STATEMENT_TIMEOUT} cannot be \"{value}\""))
                     .with_hint("It is a number of milliseconds, or a text such as '30s' or '5min'; 0 is no bound."));
@@ -203,6 +228,21 @@ fn plain(value: &Expr) -> String {
             other => other.to_string(),
         },
         other => other.to_string().replace('"', ""),
+    }
+}
+
+/// Times are told in UTC, whatever zone a client would like; but it has to be one.
+fn check_zone(name: &str) -> Result<(), QueryError> {
+    let known = matches!(name.to_ascii_lowercase().as_str(), "default" | "local")
+        || name.parse::<f64>().is_ok()
+        || name.parse::<Tz>().is_ok();
+    match known {
+        true => Ok(()),
+        false => Err(QueryError::new(
+            "22023",
+            format!("invalid value for parameter \"TimeZone\": \"{name}\""),
+        )
+        .with_hint("It is a name such as Europe/Berlin; times are told in UTC all the same.")),
     }
 }
 

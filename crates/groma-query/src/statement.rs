@@ -15,6 +15,7 @@ use groma_store::ForkMode;
 
 use crate::dialect::Sql;
 use crate::graph::{self, Source};
+use crate::session::names;
 use crate::users::UserChange;
 use crate::{QueryError, Role, pg};
 pub use chains::STACK_BYTES;
@@ -94,6 +95,8 @@ impl Statement {
                 | Ast::Savepoint { .. }
                 | Ast::ReleaseSavepoint { .. }
                 | Ast::Discard { .. }
+                | Ast::Reset(_)
+                | Ast::UNLISTEN { .. }
                 | Ast::Deallocate { .. } => Role::Reader,
                 Ast::Insert(_) | Ast::Update(_) | Ast::Delete(_) => Role::Operator,
                 _ => Role::Admin,
@@ -242,7 +245,7 @@ fn create_database(rest: &[&Token]) -> Result<Statement, QueryError> {
     };
     let mut words = rest.iter().filter(plain).copied();
     let mut template = groma_store::LIVE.to_owned();
-    let mut mode = ForkMode::Frozen;
+    let mut mode = None;
     while let Some(token) = words.next() {
         let Token::Word(word) = token else { return Err(usage()) };
         match word.value.to_ascii_lowercase().as_str() {
@@ -251,11 +254,12 @@ fn create_database(rest: &[&Token]) -> Result<Statement, QueryError> {
                 template = self::name(&named).ok_or_else(usage)?.0;
             }
             "mode" => {}
-            "tracking" => mode = ForkMode::Tracking,
-            "frozen" => mode = ForkMode::Frozen,
+            "tracking" if mode.is_none() => mode = Some(ForkMode::Tracking),
+            "frozen" if mode.is_none() => mode = Some(ForkMode::Frozen),
             _ => return Err(usage()),
         }
     }
+    let mode = mode.unwrap_or(ForkMode::Frozen);
     Ok(Statement::CreateDatabase { name, template, mode })
 }
 
@@ -341,6 +345,7 @@ mod tests {
         ] {
             assert!(parsed(tracking).contains("mode: Tracking"));
         }
+        assert!(parsed("CREATE DATABASE f TEMPLATE live TRACKING FROZEN").contains("was not"));
         assert!(parsed("CREATE DATABASE f TEMPLATE live 1").contains("was not understood"));
         assert!(parsed("DROP DATABASE IF EXISTS f").contains("if_exists: true"));
         assert!(parsed("CREATE DATABASE f OWNER me").contains("was not understood"));

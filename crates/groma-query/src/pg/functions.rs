@@ -100,6 +100,12 @@ static ALL: &[PgFunction] = &[
     text("current_setting", |_, given| {
         Some(fixed_setting((*given.first()?)?).unwrap_or_default().to_owned())
     }),
+    // Of these alone nothing depends on what they are set to.
+    text("set_config", |_, given| match (*given.first()?)? {
+        "jit" | "bytea_output" | "extra_float_digits" => given.get(1)?.map(str::to_owned),
+        _ => None,
+    }),
+    text("pg_advisory_unlock_all", |_, _| Some(String::new())),
     text("groma_name_of", |relations, given| {
         name_of(relations, (*given.first()?)?, number(given, 1)?)
     }),

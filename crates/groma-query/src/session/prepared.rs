@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable as _, LogicalPlan};
 use datafusion::sql::sqlparser::ast::Statement as Ast;
 
 use super::cursors::no_cursor;
-use crate::QueryError;
+use super::{Session, names};
 use crate::catalog::Databases;
 use crate::dml::Write;
 use crate::settings::Settings;
@@ -128,7 +128,8 @@ impl Session {
         let mut types: BTreeMap<usize, _> = (named.into_iter())
             .filter_map(|(name, of)| Some((name.strip_prefix('$')?.parse().ok()?, of)))
             .collect();
-        let schema = rows.then(|| Arc::clone(plan.schema().inner()));
+        types.extend(written.into_iter().map(|(number, of)| (number, Some(of))));
+        let schema = rows.then(|| names::told_schema(plan.schema().inner()));
         let planned = rows.then_some(Planned { plan, databases: scope.databases });
         Ok(Described { types, schema, planned })
     }

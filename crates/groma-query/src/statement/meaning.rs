@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DateTimeField, Expr, Statement as Ast, TableFactor, UnaryOperator, Value,
+    BinaryOperator, DateTimeField, Expr, Statement as Ast, UnaryOperator, Value,
     VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
@@ -27,18 +27,6 @@ struct Meaning;
 
 impl VisitorMut for Meaning {
     type Break = QueryError;
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<QueryError> {
-        match factor {
-            // The engine passes it over, and all rows come.
-            TableFactor::Table { sample: Some(_), .. }
-            | TableFactor::Derived { sample: Some(_), .. } => ControlFlow::Break(
-                QueryError::new(QueryError::NOT_SUPPORTED, "TABLESAMPLE is not offered")
-                    .with_hint("Write WHERE random() < 0.1 for about a tenth of the rows."),
-            ),
-            _ => ControlFlow::Continue(()),
-        }
-    }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<QueryError> {
         let better = match expr {
