@@ -26,6 +26,9 @@ pub(crate) use ignored::refuse as refuse_ignored;
 /// Deepest nesting of expressions and queries.
 const NESTING_MAX: usize = 64;
 
+/// Deepest nesting of lists: what the engine makes of a list in a list doubles with each.
+const LISTS_NESTED_MAX: usize = 8;
+
 /// Most parameters of a statement, as the wire counts them.
 const PARAMETERS_MAX: usize = 65_535;
 
@@ -124,6 +127,23 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Parsed>, QueryError> {
     Ok(if statements.is_empty() { empty() } else { statements })
 }
 
+/// Refuses lists in lists that would keep the engine for hours.
+fn check_lists(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match token.token {
+            Token::LBracket => depth += 1,
+            Token::RBracket => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > LISTS_NESTED_MAX {
+            let reason = format!("lists are nested deeper than {LISTS_NESTED_MAX} levels");
+            return Err(QueryError::new("54001", reason));
+        }
+    }
+    Ok(())
+}
+
 /// The text, with `***` in the place of a literal that follows the word PASSWORD.
 fn without_passwords(tokens: &[TokenWithSpan]) -> String {
     let mut text = String::new();
@@ -184,6 +204,7 @@ fn parse_one(tokens: &[TokenWithSpan], text: &str) -> Result<Statement, QueryErr
     if let Some(verb) = cursors::read(&words) {
         return verb.map(Statement::Cursor);
     }
+    check_lists(tokens)?;
     let tokens = graph::fold(tokens, text)?;
     let sql: String = tokens
         .iter()
@@ -366,6 +387,16 @@ mod tests {
             let error = parse(&nested.replace('1', &nested[7..])).unwrap_err();
             assert!(error.message().contains("nested deeper"), "{error}");
         }
+    }
+
+    #[test]
+    fn lists_in_lists_have_a_bound() {
+        let nested = |depth| format!("SELECT {}1{}", "array[".repeat(depth), "]".repeat(depth));
+        assert!(parse(&nested(LISTS_NESTED_MAX)).is_ok());
+        assert_eq!(parse(&nested(LISTS_NESTED_MAX + 1)).unwrap_err().sqlstate(), "54001");
+        assert!(
+            parse(&nested(2).repeat(20).replace("SELECT", ",").replacen(',', "SELECT", 1)).is_ok()
+        );
     }
 
     #[test]

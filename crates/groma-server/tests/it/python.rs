@@ -107,12 +107,12 @@ import sys, psycopg
 dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
 with psycopg.connect(dsn, autocommit=True) as db:
     def one(sql, *values): return db.execute(sql, values).fetchone()
-    insert = "INSERT INTO physical.device (id, tier, role, description) VALUES (%s, %s, %s, %s)"
-    db.execute(insert, ("q1", None, "tor", "{swp1}"))
+    insert = "INSERT INTO physical.device (id, tier, role, model) VALUES (%s, %s, %s, %s)"
+    db.execute(insert, ("q1", None, "access", "{swp1}"))
     db.execute(insert, ("a,b", 3, None, None))
-    assert one("SELECT tier, role, description FROM physical.device WHERE id = %s", "q1") == (None, "tor", "{swp1}")
-    db.execute("UPDATE physical.device SET tier = %s, role = %s WHERE id = %s", (None, "spine", "a,b"))
-    assert one("SELECT tier, role FROM physical.device WHERE id = %s", "a,b") == (None, "spine")
+    assert one("SELECT tier, role, model FROM physical.device WHERE id = %s", "q1") == (None, "access", "{swp1}")
+    db.execute("UPDATE physical.device SET tier = %s, role = %s WHERE id = %s", (None, "core", "a,b"))
+    assert one("SELECT tier, role FROM physical.device WHERE id = %s", "a,b") == (None, "core")
     assert one("SELECT %s, coalesce(%s, 7)", None, None) == (None, 7)
     def ids(values): return db.execute("SELECT id FROM physical.device WHERE id = any(%s) ORDER BY id", (values,)).fetchall()
     assert ids(["a,b", "q1", None]) == [("a,b",), ("q1",)] and ids(["x"]) == [] and ids([]) == []
@@ -181,7 +181,7 @@ with psycopg.connect(dsn, autocommit=True) as db:
     db.execute("ROLLBACK")
     db.execute("SET default_transaction_read_only = on")
     refused(db, insert, "DELETE FROM service.farm", "CREATE DATABASE f TEMPLATE live",
-        "SELECT * FROM entity_alias('service.farm', 'a', 'b')")
+        "SELECT * FROM entity_alias('service.farm', 'orders', 'host-name', 'b')")
     db.execute("SET default_transaction_read_only = off")
     db.execute("INSERT INTO service.farm (id) VALUES ('kept')")
     warnings = []
