@@ -27,8 +27,8 @@ impl Write {
     pub(crate) fn select(&self) -> Result<Ast, QueryError> {
         let wrong =
             |error: &dyn std::fmt::Display| QueryError::new(QueryError::SYNTAX, error.to_string());
-        let mut statements = Parser::parse_sql(&Sql, &self.select)
-            .map_err(|error| wrong(&error))?;
+        let mut statements =
+            Parser::parse_sql(&Sql, &self.select).map_err(|error| wrong(&error))?;
         let Some(Ast::Query(mut query)) = statements.pop() else {
             return Err(not_offered("this statement"));
         };

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DateTimeField, Expr, Statement as Ast, UnaryOperator, Value,
-    VisitMut, VisitorMut,
+    BinaryOperator, DateTimeField, Expr, Statement as Ast, UnaryOperator, Value, VisitMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 
