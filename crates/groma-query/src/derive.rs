@@ -51,10 +51,19 @@ pub(crate) struct Derived {
 /// Most versions whose derived parts are kept.
 const DERIVED_KEPT_MAX: usize = 16;
 
+/// Which time a database shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct When {
+    /// The time that is asked about; `None`: now.
+    pub(crate) asked: Option<Timestamp>,
+    /// Since when the database, and `live`, have been like that, of their own; see [`crate::Engine`].
+    pub(crate) since: [Timestamp; 2],
+}
+
 /// The derived parts of the versions in use.
 #[derive(Default)]
 pub(crate) struct DerivedCache {
-    kept: Mutex<HashMap<(State, Version, Timestamp), Arc<Derived>>>,
+    kept: Mutex<HashMap<(State, Version, When), Arc<Derived>>>,
     shared: Arc<Shared>,
 }
 
@@ -191,11 +200,11 @@ impl DerivedCache {
         &self,
         database: &Database,
         live: &Database,
-        at: Timestamp,
+        when: When,
         segments_folder: Option<&Path>,
     ) -> Arc<Derived> {
         let mut kept = lock(&self.kept);
-        let key = (database.state(), live.version(), at);
+        let key = (database.state(), live.version(), when);
         if kept.len() >= DERIVED_KEPT_MAX
             && !kept.contains_key(&key)
             && let Some(oldest) = kept.keys().min().copied()

@@ -16,7 +16,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::audit::{self, AuditEntry};
 use crate::catalog::Asker;
-use crate::derive::DerivedCache;
+use crate::derive::{DerivedCache, When};
 use crate::past::{Known, Moment};
 use crate::scans::AllScans;
 use crate::{Audit, QueryError, Schedule, Session, Users, View, Who, memory};
@@ -128,7 +128,8 @@ struct Inner {
     world: Arc<SharedWorld>,
     options: EngineOptions,
     derived: DerivedCache,
-    /// Databases at times of the past, the last asked at the end.
+    /// Databases at times of the past, and as they are since something came that was known of before;
+    /// the last asked at the end.
     hindsights: Mutex<VecDeque<(HindsightOf, Database)>>,
     runtime: Arc<RuntimeEnv>,
     writing_anew: AsyncMutex<()>,
@@ -273,19 +274,21 @@ impl Engine {
     /// A database as it is now, or at the time that its name tells. Cost: see [`PastReader::read`].
     pub(crate) fn view(&self, name: &str, asker: Asker) -> Result<Arc<View>, QueryError> {
         let moment = Moment::read(name, crate::clock::now())?;
-        let database = self.see(&moment)?;
-        let live = match moment.database {
-            LIVE => database.clone(),
+        let (database, since) = self.see(&moment)?;
+        let (live, live_since) = match moment.database {
+            LIVE => (database.clone(), since),
             _ => self.see(&Moment { database: LIVE, ..moment })?,
         };
-        let at = moment.at.unwrap_or(Timestamp::MAX);
+        let when = When { asked: moment.at, since: [since, live_since] };
         let folder = self.options().segments_folder.as_deref();
-        let derived = self.inner.derived.of(&database, &live, at, folder);
+        let derived = self.inner.derived.of(&database, &live, when, folder);
         let when = (moment.known, moment.at);
         Ok(Arc::new(View::new(self.clone(), database, when, derived, asker)))
     }
 
-    fn see(&self, moment: &Moment<'_>) -> Result<Database, QueryError> {
+    /// A database, and the time since which it has been like that; [`Timestamp::MAX`]: nothing in it is
+    /// said to begin or end later than now, so that only a commit changes it.
+    fn see(&self, moment: &Moment<'_>) -> Result<(Database, Timestamp), QueryError> {
         let Moment { database: name, known, at } = *moment;
         // What is far back is read without the world, so that others go on meanwhile.
         let (known, then) = {
@@ -304,9 +307,42 @@ impl Engine {
         };
         let known = known.read()?;
         match at.zip(then) {
-            None => Ok(known),
-            Some((at, then)) => self.look_back(known, name, then, at),
+            None => Ok(self.present(known)),
+            Some((at, then)) => Ok((self.look_back(known, name, then, at)?, at)),
         }
+    }
+
+    /// A database as it is now, and since when. Cost: O(log), and where something is to come, after
+    /// each change and each time at which something came, O(what is to come).
+    fn present(&self, known: Database) -> (Database, Timestamp) {
+        let now = crate::clock::now();
+        let Some(bound) = known.snapshot().bound_before(now) else {
+            return (known, Timestamp::MAX);
+        };
+        // No version of the past is that high.
+        let key = (Arc::clone(known.name()), known.state(), Version(u64::MAX), bound);
+        let kept = self.kept_hindsight(&key, &known).unwrap_or_else(|| {
+            let present = known.as_of(now);
+            self.keep_hindsight(key, &present);
+            present
+        });
+        (kept, bound)
+    }
+
+    /// A schema that only adds leaves versions as they are, so that it must be that of `known`.
+    fn kept_hindsight(&self, key: &HindsightOf, known: &Database) -> Option<Database> {
+        let schema = known.snapshot().schema();
+        let kept = self.inner.hindsights.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = kept.iter().filter(|(of, _)| of == key).map(|(_, kept)| kept);
+        found.find(|kept| Arc::ptr_eq(kept.snapshot().schema(), schema)).cloned()
+    }
+
+    fn keep_hindsight(&self, key: HindsightOf, hindsight: &Database) {
+        let mut kept = self.inner.hindsights.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= HINDSIGHTS_KEPT_MAX {
+            kept.pop_front();
+        }
+        kept.push_back((key, hindsight.clone()));
     }
 
     /// A database at a time, as it is known; `then` is what was known at that time.
@@ -318,9 +354,8 @@ impl Engine {
         at: Timestamp,
     ) -> Result<Database, QueryError> {
         let key = (Arc::clone(known.name()), known.state(), then, at);
-        let hindsights = || self.inner.hindsights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, kept)) = hindsights().iter().find(|(of, _)| *of == key) {
-            return Ok(kept.clone());
+        if let Some(kept) = self.kept_hindsight(&key, &known) {
+            return Ok(kept);
         }
         let then = match then {
             Version(0) => None,
@@ -330,11 +365,7 @@ impl Engine {
             }
         };
         let looked_back = known.as_it_was(then.as_ref(), at);
-        let mut kept = hindsights();
-        if kept.len() >= HINDSIGHTS_KEPT_MAX {
-            kept.pop_front();
-        }
-        kept.push_back((key, looked_back.clone()));
+        self.keep_hindsight(key, &looked_back);
         Ok(looked_back)
     }
 }

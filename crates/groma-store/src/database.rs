@@ -246,6 +246,12 @@ impl Database {
         Database { snapshot, ..self.clone() }
     }
 
+    /// The database as it is now; see [`Snapshot::as_of`].
+    #[must_use]
+    pub fn as_of(&self, now: Timestamp) -> Database {
+        Database { snapshot: self.snapshot.as_of(now), ..self.clone() }
+    }
+
     /// Its last commit, or that of its template when it was made.
     pub fn version(&self) -> Version {
         self.snapshot.version()

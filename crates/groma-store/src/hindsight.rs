@@ -9,9 +9,10 @@
 
 use std::sync::Arc;
 
-use groma_model::{AttributeIndex, Fact, Timestamp};
+use groma_model::{AttributeIndex, Fact, Interval, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::present::is_to_come;
 use crate::snapshot::EntityTree;
 use crate::{Entity, Snapshot};
 
@@ -51,7 +52,21 @@ impl Snapshot {
                 }
             }
         }
-        self.with_trees(kinds, facts, self.version(), self)
+        self.with_trees(kinds, facts, self.version(), self).merged_as_of(at)
+    }
+
+    /// The same, with the merges that hold at a time.
+    fn merged_as_of(&self, at: Timestamp) -> Snapshot {
+        let is_for_a_time = |valid: Interval| valid != Interval::ALWAYS;
+        if !self.merged().any(|(_, merged)| is_for_a_time(merged.valid)) {
+            return self.clone();
+        }
+        let later = self
+            .all_entities()
+            .filter(|entity| entity.all_facts().any(|(_, fact)| is_to_come(fact, at)));
+        let merged = self.merged().filter(|(_, merged)| is_for_a_time(merged.valid));
+        let ids = later.map(|entity| entity.id()).chain(merged.map(|(id, _)| id));
+        self.looked_at_from(at, ids.cloned().collect())
     }
 }
 

@@ -31,6 +31,7 @@ mod naming;
 mod overlay;
 mod past;
 mod poll;
+mod present;
 mod recent;
 mod reconcile;
 mod schemas;

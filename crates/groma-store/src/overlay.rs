@@ -108,12 +108,14 @@ impl Overlay {
         followed
     }
 
-    /// The entity under a key, with all that is its own; `None`: there is none.
+    /// The entity under a key, with all that is its own; `None`: there is none. One of which nothing
+    /// is said but that it exists is there if it is `now`.
     pub(crate) fn show(
         &self,
         id: &EntityRef,
         said: &EntityTree,
         beliefs: &Arc<Beliefs>,
+        now: Timestamp,
     ) -> Option<Arc<Entity>> {
         let (own, away) = (said.get(&id.key), self.of(id));
         let parts: Vec<&Arc<str>> = self.parts(id).collect();
@@ -127,7 +129,8 @@ impl Overlay {
             let held = pieces.len();
             self.gather(said, &stays, &mut pieces);
             shown.heard_first(said.first_heard());
-            is_there |= pieces.len() > held || (said.fact_count() == 0 && !stays.is_empty());
+            let is_bare = said.fact_count() == 0;
+            is_there |= pieces.len() > held || (is_bare && stays.iter().any(|s| s.contains(now)));
         };
         for key in parts {
             let part = EntityRef { kind: id.kind, key: Arc::clone(key) };

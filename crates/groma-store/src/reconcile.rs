@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use groma_model::{AliasKind, EntityRef, Problem, Schema, Source};
+use groma_model::{AliasKind, EntityRef, Problem, Schema, Source, Timestamp};
 use imbl::OrdSet;
 use rustc_hash::FxHashSet;
 
@@ -19,6 +19,7 @@ use crate::belief::Beliefs;
 use crate::grouping::{Ambiguity, Declared, Grounds, Member, Merged, ambiguity, group};
 use crate::names::{Known, NAME_HOLDERS_MAX, Name, Names, identifying};
 use crate::overlay::{Overlay, referrers};
+use crate::present::{Bounds, as_of};
 use crate::snapshot::EntityTree;
 use crate::{Change, Entity, Verdict};
 
@@ -33,6 +34,11 @@ pub(crate) struct Reconciled {
     shown: Option<Arc<Vec<EntityTree>>>,
     /// By kind number: entities of which sources differ.
     contested: Arc<Vec<OrdSet<Arc<str>>>>,
+    /// Of what is shown at the end of time.
+    bounds: Bounds,
+    /// The time from which the last facts of an entity are those that hold: the end of time, or that
+    /// of whoever looks.
+    now: Timestamp,
 }
 
 /// How deep things are parts of each other: device, port, address, with room to spare.
@@ -42,8 +48,9 @@ impl Reconciled {
     pub(crate) fn new(schema: Arc<Schema>) -> Reconciled {
         let contested = Arc::new(vec![OrdSet::new(); schema.kinds().len()]);
         let beliefs = Arc::new(Beliefs::new(Arc::clone(&schema), BTreeSet::new()));
-        let (names, overlay) = (Names::default(), Overlay::default());
-        Reconciled { schema, beliefs, names, overlay, shown: None, contested }
+        let (names, overlay, bounds) = Default::default();
+        let now = Timestamp::MAX;
+        Reconciled { schema, beliefs, names, overlay, shown: None, contested, bounds, now }
     }
 
     pub(crate) fn beliefs(&self) -> &Arc<Beliefs> {
@@ -56,6 +63,24 @@ impl Reconciled {
 
     pub(crate) fn overlay(&self) -> &Overlay {
         &self.overlay
+    }
+
+    /// Whether all is shown as it was said.
+    pub(crate) fn is_as_said(&self) -> bool {
+        self.shown.is_none()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// The key under which an entity is found at a time, or now if that is later.
+    pub(crate) fn canonical<'a>(&'a self, id: &'a EntityRef, at: Timestamp) -> &'a Arc<str> {
+        self.overlay.canonical(id, at.min(self.now))
     }
 
     /// The trees of entities, given those that were said.
@@ -83,30 +108,53 @@ impl Reconciled {
         touched: &[EntityRef],
         changes: &[Change],
     ) {
+        let shown_before = self.shown.clone();
         let mut concerned = BTreeSet::new();
         let changed = self.regroup(before, said, touched, changes, &mut concerned);
         if !(self.overlay.is_empty() && changed.is_empty()) {
             self.follow(said, touched, changed, &mut concerned);
         }
-        if self.overlay.is_empty() {
+        if self.overlay.is_empty() && self.now == Timestamp::MAX {
             self.shown = None;
         } else {
-            let mut shown = self.shown.take().unwrap_or_else(|| Arc::new(said.to_vec()));
             let wholes: Vec<EntityRef> =
                 touched.iter().chain(&concerned).flat_map(|id| self.wholes(id)).collect();
             concerned.extend(wholes);
-            let trees = Arc::make_mut(&mut shown);
-            trees.resize(said.len(), EntityTree::new());
-            for id in touched.iter().chain(&concerned) {
-                let kind = usize::from(id.kind.0);
-                match self.overlay.show(id, &said[kind], &self.beliefs) {
-                    Some(entity) => drop(trees[kind].insert(Arc::clone(&id.key), entity)),
-                    None => drop(trees[kind].remove(&id.key)),
-                }
-            }
-            self.shown = Some(shown);
+            self.show(said, touched.iter().chain(&concerned));
         }
+        let before = shown_before.as_ref().map_or(before, |shown| shown);
+        self.note_bounds(before, said, touched.iter().chain(&concerned));
         self.note_contested(said, touched.iter().chain(&concerned));
+    }
+
+    /// From now on the last facts of these entities, and of what is merged with them, are those of
+    /// `now`; of all others they are already.
+    pub(crate) fn look_from(
+        &mut self,
+        now: Timestamp,
+        said: &[EntityTree],
+        mut ids: BTreeSet<EntityRef>,
+    ) {
+        let wholes: Vec<EntityRef> = ids.iter().flat_map(|id| self.wholes(id)).collect();
+        ids.extend(wholes);
+        self.now = now;
+        self.show(said, ids.iter());
+    }
+
+    /// Shows entities anew.
+    fn show<'a>(&mut self, said: &[EntityTree], ids: impl Iterator<Item = &'a EntityRef>) {
+        let mut shown = self.shown.take().unwrap_or_else(|| Arc::new(said.to_vec()));
+        let trees = Arc::make_mut(&mut shown);
+        trees.resize(said.len(), EntityTree::new());
+        for id in ids {
+            let kind = usize::from(id.kind.0);
+            let entity = self.overlay.show(id, &said[kind], &self.beliefs, self.now);
+            match entity.and_then(|entity| as_of(entity, self.now)) {
+                Some(entity) => drop(trees[kind].insert(Arc::clone(&id.key), entity)),
+                None => drop(trees[kind].remove(&id.key)),
+            }
+        }
+        self.shown = Some(shown);
     }
 
     /// Sources that are not believed any more, or again. Cost: O(entities of which sources differ).
@@ -319,7 +367,7 @@ impl Reconciled {
                 .iter()
                 .any(|alias| alias.normalize(&id.key).is_some()),
             rank: sources.iter().map(rank).min().unwrap_or(u32::MAX),
-            first_heard: entity.map_or(groma_model::Timestamp::MAX, |entity| entity.first_heard()),
+            first_heard: entity.map_or(Timestamp::MAX, |entity| entity.first_heard()),
         }
     }
 
@@ -381,6 +429,7 @@ impl Reconciled {
         concerned: &mut BTreeSet<EntityRef>,
     ) -> bool {
         concerned.extend(self.wholes(id));
+        self.bounds.exchange_merges(id, self.overlay.of(id), &merged);
         self.overlay.set(id, merged)
     }
 
@@ -388,6 +437,21 @@ impl Reconciled {
     fn wholes(&self, id: &EntityRef) -> Vec<EntityRef> {
         let merged = self.overlay.of(id).iter();
         merged.map(|one| EntityRef { kind: id.kind, key: Arc::clone(&one.into) }).collect()
+    }
+
+    fn note_bounds<'a>(
+        &mut self,
+        before: &[EntityTree],
+        said: &[EntityTree],
+        ids: impl Iterator<Item = &'a EntityRef>,
+    ) {
+        let after = self.shown.as_ref().map_or(said, |shown| shown);
+        for id in ids {
+            let [before, after] = [before, after]
+                .map(|trees| trees.get(usize::from(id.kind.0)).and_then(|tree| tree.get(&id.key)));
+            let [before, after] = [before, after].map(|entity| entity.map(|entity| &**entity));
+            self.bounds.exchange_facts(id, before, after);
+        }
     }
 
     fn note_contested<'a>(

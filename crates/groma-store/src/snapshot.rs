@@ -108,6 +108,24 @@ impl Snapshot {
         self.entities.iter().flat_map(OrdMap::values)
     }
 
+    pub(crate) fn reconciled(&self) -> &Reconciled {
+        &self.reconciled
+    }
+
+    /// The time from which it is looked at: what begins later is not in it.
+    pub(crate) fn looked_at(&self) -> Timestamp {
+        self.reconciled.now()
+    }
+
+    /// The same, looked at from a time at which these entities may be otherwise than later.
+    pub(crate) fn looked_at_from(&self, now: Timestamp, ids: BTreeSet<EntityRef>) -> Snapshot {
+        let mut next = self.clone();
+        if !ids.is_empty() {
+            next.reconciled.look_from(now, &self.entities, ids);
+        }
+        next
+    }
+
     fn shown(&self) -> &[EntityTree] {
         self.reconciled.trees(&self.entities)
     }
@@ -130,13 +148,14 @@ impl Snapshot {
                 return None;
             }
             let id = EntityRef { kind, key: key.into() };
-            tree.get(self.reconciled.overlay().canonical(&id, Timestamp::MAX))
+            tree.get(self.reconciled.canonical(&id, Timestamp::MAX))
         })
     }
 
-    /// The entity that is meant by a key at a time; the same if the key is its own.
+    /// The entity that is meant by a key at a time, or now if that is later; the same if the key is
+    /// its own.
     pub fn canonical(&self, id: &EntityRef, at: Timestamp) -> EntityRef {
-        let key = Arc::clone(self.reconciled.overlay().canonical(id, at));
+        let key = Arc::clone(self.reconciled.canonical(id, at));
         EntityRef { kind: id.kind, key }
     }
 
@@ -239,7 +258,7 @@ impl Snapshot {
 
     /// The fact believed now of the entity that a key means.
     fn chosen<'a>(&'a self, said: &'a Entity, attribute: AttributeIndex) -> Option<&'a Fact> {
-        let entity = match self.reconciled.overlay().is_empty() {
+        let entity = match self.reconciled.is_as_said() {
             true => Some(said),
             false => self.entity(said.id()).map(|entity| &**entity),
         };
@@ -382,7 +401,7 @@ fn is_of(chosen: &Fact, fact: &Fact) -> bool {
         || (chosen.source == fact.source
             && stamp(chosen) == stamp(fact)
             && fact.valid.from <= chosen.valid.from
-            && chosen.valid.to <= fact.valid.to)
+            && chosen.valid.from < fact.valid.to)
 }
 
 /// Applies changes that are all about `id`. Gives how many facts were lost and won.

@@ -71,8 +71,8 @@ pub trait Writer {
         database: &str,
         commit: Commit,
     ) -> Result<Version, StoreError> {
-        let now = self.world().database(database)?.snapshot();
-        if Arc::ptr_eq(seen.schema(), now.schema()) && !are_still(&commit.changes, seen, now) {
+        let now = self.world().database(database)?.snapshot().as_of(seen.looked_at());
+        if Arc::ptr_eq(seen.schema(), now.schema()) && !are_still(&commit.changes, seen, &now) {
             return Err(StoreError::Moved { name: database.to_owned() });
         }
         self.commit_under(seen.schema(), database, commit)

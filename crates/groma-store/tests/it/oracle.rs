@@ -51,6 +51,8 @@ fn schema() -> Arc<Schema> {
 const DEVICE: KindId = KindId(0);
 const PORT: KindId = KindId(1);
 const NEVER_ENDS: i64 = i64::MAX;
+/// All is heard before anything begins or ends.
+const HEARD: i64 = -100;
 /// One moment inside each stretch in which nothing can begin or end.
 const MOMENTS: [i64; 6] = [-5, 3, 5, 7, 9, NEVER_ENDS];
 
@@ -419,7 +421,7 @@ proptest! {
         let mut all = Vec::new();
         let mut batch = Vec::new();
         for (place, (act, observed, until_commit)) in acts.iter().enumerate() {
-            let change = change(act, place as i64, i64::from(*observed) * 32 + place as i64);
+            let change = change(act, HEARD + place as i64, i64::from(*observed) * 32 + place as i64);
             naive.take(&change);
             all.push(change.clone());
             batch.push(change);
@@ -429,8 +431,21 @@ proptest! {
             snapshot = snapshot.apply(&batch, Version(place as u64 + 1));
             batch.clear();
             for at in MOMENTS.map(Timestamp) {
-                prop_assert_eq!(believed(&snapshot, at), naive.believed(at), "at {} after {:?}", at.0, all);
+                let wanted = naive.believed(at);
+                prop_assert_eq!(believed(&snapshot, at), wanted.clone(), "at {} after {:?}", at.0, all);
+                // Whoever looks at that time needs no time, and goes on from there.
+                let looking = snapshot.as_of(at);
+                prop_assert_eq!(believed(&looking, Timestamp::MAX), wanted, "as of {} after {:?}", at.0, all);
+                for (id, meant) in naive.canonical(at) {
+                    prop_assert_eq!(looking.canonical(&id, Timestamp::MAX), meant);
+                }
             }
+        }
+        let half = all.len() / 2;
+        for at in MOMENTS.map(Timestamp) {
+            let looking = Snapshot::empty(schema()).apply(&all[..half], Version(1)).as_of(at);
+            let later = looking.apply(&all[half..], Version(2)).as_of(at);
+            prop_assert_eq!(believed(&later, Timestamp::MAX), naive.believed(at), "{:?}", all);
         }
         let at_once = Snapshot::empty(schema()).apply(&all, Version(1));
         for at in MOMENTS.map(Timestamp) {
