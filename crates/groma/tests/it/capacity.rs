@@ -38,9 +38,9 @@ fn reports_are_recorded_asked_and_drawn() {
         groma.ask(&words);
         assert!(std::fs::read_to_string(&figure).unwrap().contains("<polyline"), "{verb}");
     }
-    // It is full at 83 % of its CPUs, and no number of clients gives a thousand requests per second.
+    // It is full at 77 % of its CPUs (83 % if holders of the lock never waited for a CPU), and no number of clients gives a thousand requests per second.
     let warned = groma.call(&["capacity", "warnings"]);
-    assert_eq!((warned.code, warned.out.contains("at capacity at 83 % CPU")), (Some(1), true));
+    assert_eq!((warned.code, warned.out.contains("at capacity at 77 % CPU")), (Some(1), true));
     let hopeless = groma.call(&["capacity", "needed", "shop", "--throughput", "1000"]);
     assert_eq!(hopeless.code, Some(1), "{}", hopeless.out);
     assert_eq!(groma.call(&["capacity", "needed", "shop", "--throughput", "500"]).code, Some(0));
