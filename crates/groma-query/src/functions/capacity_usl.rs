@@ -14,6 +14,8 @@ use crate::{QueryError, changes};
 
 /// (load, throughput)
 type Series = Vec<(f64, f64)>;
+/// Of a program; `None`: as it was given.
+type Named = (Option<Arc<str>>, Series);
 
 pub(super) static FUNCTION: Function = Function {
     name: "capacity_usl",
@@ -48,7 +50,7 @@ pub(super) static FUNCTION: Function = Function {
 };
 
 /// What is to be fitted, by program.
-fn series(call: &Call) -> Result<Vec<(Option<Arc<str>>, Series)>, QueryError> {
+fn series(call: &Call) -> Result<Vec<Named>, QueryError> {
     let text = call.text(0).unwrap_or_default();
     if text.contains(':') {
         return Ok(vec![(None, pairs(text)?)]);
