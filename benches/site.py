@@ -7,6 +7,7 @@ clock of "open" runs from starting the server to its first answer; of "ask", fro
 request was due, so that a server that falls behind is seen. BENCH_FOLDER keeps the files for the next run.
 """
 
+import concurrent.futures
 import contextlib
 import csv
 import os
@@ -17,13 +18,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import psycopg
 
 GROMA = os.environ["GROMA"]
 DEVICES, PORTS_PER_DEVICE, LINKS = 1_000, 49, 10_000
-ASKED_PER_SECOND, ASKED_FOR_SECONDS = 500, 20
+ASKED_PER_SECOND, ASKED_FOR_SECONDS, ASKED_BESIDE_SECONDS = 500, 20, 5
+WRITERS = [1, 4]
 COMMITS, FORKS = 300, 100
 CHANGED = [1_000, 10_000, 49_000]
 
@@ -104,10 +107,10 @@ def timed(work):
     return time.perf_counter() - started
 
 
-def ask(connection):
+def ask(connection, seconds=ASKED_FOR_SECONDS, beside=""):
     """Point queries at a fixed rate; a late answer delays none of the later ones' due times."""
     times, start = [], time.perf_counter()
-    for number in range(ASKED_PER_SECOND * ASKED_FOR_SECONDS):
+    for number in range(ASKED_PER_SECOND * seconds):
         due = start + number / ASKED_PER_SECOND
         while (now := time.perf_counter()) < due:
             time.sleep(max(0.0, due - now))
@@ -115,7 +118,29 @@ def ask(connection):
         row = connection.execute("SELECT mtu, up FROM physical.port WHERE id = %s", (port,)).fetchone()
         assert row == (9000, True), row
         times.append(time.perf_counter() - due)
-    spread(f"point query, {ASKED_PER_SECOND} a second", times)
+    spread(f"point query, {ASKED_PER_SECOND} a second{beside}", times)
+
+
+def ask_beside(connection, writers):
+    """The same, while others commit as fast as they can, each to a device of its own."""
+    done = threading.Event()
+
+    def write(number):
+        other = psycopg.connect(host="127.0.0.1", port=connection.info.port, dbname="live", user="writer",
+                                autocommit=True)
+        commits = 0
+        while not done.is_set():
+            other.execute("UPDATE physical.device SET os = %s WHERE id = %s", (f"os {commits}", f"d{number:04}"))
+            commits += 1
+        other.close()
+        return commits
+
+    with concurrent.futures.ThreadPoolExecutor(writers) as pool:
+        started, commits = time.perf_counter(), [pool.submit(write, number) for number in range(writers)]
+        ask(connection, ASKED_BESIDE_SECONDS, f", beside {writers}")
+        done.set()
+        rate = sum(each.result() for each in commits) / (time.perf_counter() - started)
+    print(f"  {f'commits a second of {writers} meanwhile':<58} {rate:10.0f}", flush=True)
 
 
 def change(connection):
@@ -168,6 +193,8 @@ def main():
         report("open after a restart, to the first answer", opened, f"{facts:,} facts in {entities:,} entities")
         print(f"  {'memory after opening and counting':<58} {memory_mebibytes(process, 'VmRSS'):10} MiB")
         ask(connection)
+        for writers in WRITERS:
+            ask_beside(connection, writers)
         change(connection)
         merge(connection)
         print(f"  {'memory at most':<58} {memory_mebibytes(process, 'VmHWM'):10} MiB")
