@@ -111,8 +111,8 @@ impl Search<'_> {
         self.targets.iter().map(|target| target.say()).collect::<Vec<_>>().join(" and ")
     }
 
-    /// The first value between `from` and `to` that reaches what is missed, if `to` does. `apart` is how near two values
-    /// may come, `round` makes a value one that can be had.
+    /// The first value between `from` and `to` that reaches what is missed, if `to` does. `round` makes a value
+    /// one that can be had.
     fn first(
         &self,
         lever: Lever,

@@ -4,7 +4,7 @@ use groma_query::CURSORS_MAX;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::psql::psql;
-use crate::python::python;
+use crate::python::psycopg;
 use crate::served::Served;
 
 /// More rows than anybody would wait for: only what is fetched is made.
@@ -98,12 +98,9 @@ fn psql_fetches_in_portions() {
 #[test]
 fn psycopg_reads_with_named_cursors() {
     let served = Served::world();
-    python(
+    psycopg(
         &served,
-        served.address.port(),
         r#"
-import sys, psycopg
-dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
 with psycopg.connect(dsn) as db:
     for binary in (False, True):
         with db.cursor("many", binary=binary) as cursor:

@@ -19,15 +19,21 @@ pub(crate) fn python(served: &Served, port: u16, program: &str) {
     assert!(output.status.success(), "{text}");
 }
 
+/// Runs a program of psycopg, which connects to `dsn`.
+pub(crate) fn psycopg(served: &Served, program: &str) {
+    let begin = r#"
+import sys, psycopg
+dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
+"#;
+    python(served, served.address.port(), &[begin, program].concat());
+}
+
 #[test]
 fn psycopg_asks_copies_and_is_told_of_errors() {
     let served = Served::world();
-    python(
+    psycopg(
         &served,
-        served.address.port(),
         r#"
-import sys, psycopg
-dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
 with psycopg.connect(dsn, autocommit=True) as db:
     row = db.execute("SELECT %s::int + 1, %s::text", (41, "x")).fetchone()
     assert row == (42, "x"), row
@@ -99,12 +105,9 @@ assert list(frame["farm"]) == ["bills", "orders", "orders"], frame
 #[test]
 fn parameters_are_null_lists_and_arguments_of_functions() {
     let served = Served::world();
-    python(
+    psycopg(
         &served,
-        served.address.port(),
         r#"
-import sys, psycopg
-dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
 with psycopg.connect(dsn, autocommit=True) as db:
     def one(sql, *values): return db.execute(sql, values).fetchone()
     insert = "INSERT INTO physical.device (id, tier, role, model) VALUES (%s, %s, %s, %s)"
@@ -160,12 +163,9 @@ asyncio.run(main())
 #[test]
 fn who_says_that_nothing_is_written_writes_nothing() {
     let served = Served::world();
-    python(
+    psycopg(
         &served,
-        served.address.port(),
         r#"
-import sys, psycopg
-dsn = f"host=127.0.0.1 port={sys.argv[1]} user=tester dbname=live"
 def refused(db, *statements):
     for sql in statements:
         try:
